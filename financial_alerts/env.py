@@ -21,8 +21,8 @@ from pydantic import (
     field_validator,
 )
 
-# A secret may come as NAME, or as NAME_FILE: the path of a file that holds it. Docker and Kubernetes
-# mount secrets so, and a file does not show in a process listing.
+# A secret may come as NAME, or as NAME_FILE: the path of a file that holds it. Docker, Kubernetes
+# and the like mount secrets so, and a file does not show in a process listing.
 FILE_VARIABLES = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL")
 
 _PLACEHOLDER = re.compile(r"insecure|secret|change.?me|placeholder|example|replace", re.IGNORECASE)
@@ -125,6 +125,10 @@ class Environment(BaseModel):
     @classmethod
     def _level_in_capitals(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
+
+
+# Each name that is read, for whoever must start from an environment that says nothing.
+VARIABLES = (*Environment.model_fields, *(f"{name}_FILE" for name in FILE_VARIABLES))
 
 
 def check_key(key: str) -> None:

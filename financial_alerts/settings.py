@@ -87,7 +87,8 @@ def database(url: str) -> dict[str, Any]:
     settings["CONN_MAX_AGE"] = environment.CONN_MAX_AGE
     if settings["ENGINE"] == "django.db.backends.sqlite3":
         # A relative path lies beside manage.py, wherever the command was started from.
-        settings["NAME"] = str(BASE_DIR / settings["NAME"])
+        if settings["NAME"] != ":memory:":
+            settings["NAME"] = str(BASE_DIR / settings["NAME"])
         # IMMEDIATE: a transaction that reads first and writes later would otherwise fail with
         # "database is locked" at once, without waiting for the timeout (seconds).
         settings["OPTIONS"] = {

@@ -10,11 +10,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from financial_alerts.env import FILE_VARIABLES, Environment
+from financial_alerts.env import VARIABLES
 
 KEPT = "DATABASE_URL"
 
-for name in [*Environment.model_fields, *(f"{name}_FILE" for name in FILE_VARIABLES)]:
+for name in VARIABLES:
     if name != KEPT:
         os.environ.pop(name, None)
 os.environ |= {
@@ -24,6 +24,7 @@ os.environ |= {
     "SECURE_SSL_REDIRECT": "false",
     "LOG_LEVEL": "CRITICAL",
 }
+os.environ.setdefault(KEPT, "sqlite://:memory:")
 
 from financial_alerts.settings import *  # noqa: E402, F403 (the environment above comes first)
 from financial_alerts.settings import DATABASES, STORAGES  # noqa: E402 (as above)

@@ -1,0 +1,73 @@
+# Two commands matter: `make run` and `make test`. Both need python3 (3.11 or newer) and make alone.
+
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+RUNTIME := .venv/.runtime-installed
+DEV := .venv/.dev-installed
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+
+# The one-process suite is split in two; tests of one xdist_group stay together, in order.
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-long check bench lock clean
+.DELETE_ON_ERROR:
+
+help:  ## Say what each target does
+	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+setup: $(DEV)  ## Create .venv with everything, tools for development included
+
+run: $(RUNTIME) .env  ## Serve on 127.0.0.1:8000 with a demo user (PORT=8001 for another port)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py make_demo --address http://127.0.0.1:$(PORT)
+	@exec $(BIN)/python manage.py runserver 127.0.0.1:$(PORT)
+
+# Both databases are tried even where the first fails, so that one run tells everything.
+define run_tests
+@failed=0; \
+printf '\n== SQLite\n'; env -u DATABASE_URL $(1) || failed=1; \
+if [ -n "$$TEST_DATABASE_URL" ]; then \
+	printf '\n== PostgreSQL\n'; env DATABASE_URL="$$TEST_DATABASE_URL" $(1) || failed=1; \
+fi; exit $$failed
+endef
+
+test: $(DEV)  ## Run the tests on SQLite, and on PostgreSQL where TEST_DATABASE_URL names a server
+	$(call run_tests,$(PYTEST) -m "not long")
+
+test-long: $(DEV)  ## Run the tests that take minutes, on the same databases
+	$(call run_tests,$(BIN)/pytest -m long)
+
+check: $(DEV)  ## Lint, check types, layers, migrations and the settings of production
+	@$(BIN)/python -m tools.check
+
+bench: $(DEV)  ## Measure what a write costs as history grows
+	@$(BIN)/python -m benchmarks
+
+lock:  ## Take Pipfile's newest allowed versions into Pipfile.lock and requirements*.txt
+	@$(PYTHON) tools/lock.py
+
+clean:  ## Remove .venv and the caches; .env, .demo and the database stay
+	rm -rf .venv .lockenv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf staticfiles
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.env: | $(RUNTIME)
+	@$(BIN)/python -m tools.make_env
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " \
+		+ sys.version.split()[0] + "; 3.11 or newer is needed. Name one: make PYTHON=python3.12 ...")'
+	@echo 'Making .venv (once; a minute at most)'
+	@$(PYTHON) -m venv .venv
+
+# Each stamp is as new as the list it was installed from, so a second call costs nothing.
+$(RUNTIME): requirements.txt | $(BIN)/python
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt requirements.txt | $(BIN)/python
+	@$(PIP) -r requirements-dev.txt
+	@touch $(RUNTIME) $@

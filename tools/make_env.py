@@ -1,0 +1,30 @@
+"""Write the .env of a developer's machine: a key of its own and DEBUG on."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+TEXT = """\
+# This machine's settings, made by `make run`. .env.example explains each and lists the others.
+DEBUG=true
+SECRET_KEY={key}
+"""
+
+
+def main() -> None:
+    """Create the file, readable by its owner alone; one that exists stays as it is."""
+    path = Path(__file__).resolve().parent.parent / ".env"
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        sys.exit(f"{path} exists already")
+    with os.fdopen(file, "w", encoding="utf-8") as output:
+        output.write(TEXT.format(key=secrets.token_urlsafe(64)))
+    sys.stdout.write("Made .env with a random SECRET_KEY.\n")
+
+
+if __name__ == "__main__":
+    main()
