@@ -1,0 +1,85 @@
+"""From a date to the period it lies in, as the user's calendar cuts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from budget.models import Calendar, PeriodType
+
+DAY = timedelta(days=1)
+PERIODS = (
+    PeriodType.DAILY,
+    PeriodType.WEEKLY,
+    PeriodType.MONTHLY,
+    PeriodType.QUARTERLY,
+    PeriodType.YEARLY,
+)
+
+
+@dataclass(frozen=True)
+class Span:
+    """One period [start, end) of a threshold type; subject: the transaction's id, else 0."""
+
+    type: str
+    start: date
+    end: date
+    subject: int = 0
+
+
+def month_of(day: date, first: int) -> date:
+    """The first day of the month that the day lies in, where months start on day `first`."""
+    if day.day >= first:
+        return day.replace(day=first)
+    return add_months(day.replace(day=first), -1)
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of another month; the day is at most 28, so every month has it."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return day.replace(year=year, month=month + 1)
+
+
+def _day(day: date, calendar: Calendar) -> tuple[date, date]:
+    return day, day + DAY
+
+
+def _week(day: date, calendar: Calendar) -> tuple[date, date]:
+    start = day - timedelta(days=(day.isoweekday() - calendar.week_start) % 7)
+    return start, start + timedelta(days=7)
+
+
+def _months(length: int) -> Callable[[date, Calendar], tuple[date, date]]:
+    def bounds(day: date, calendar: Calendar) -> tuple[date, date]:
+        month = month_of(day, calendar.month_start)
+        start = add_months(month, -((month.month - 1) % length))
+        return start, add_months(start, length)
+
+    return bounds
+
+
+BOUNDS: dict[str, Callable[[date, Calendar], tuple[date, date]]] = {
+    PeriodType.DAILY: _day,
+    PeriodType.WEEKLY: _week,
+    PeriodType.MONTHLY: _months(1),
+    PeriodType.QUARTERLY: _months(3),
+    PeriodType.YEARLY: _months(12),
+    PeriodType.TRANSACTION: _day,
+}
+
+
+@lru_cache(maxsize=16384)
+def span_of(type: str, day: date, calendar: Calendar) -> Span:
+    """The period of a type that the day lies in.
+
+    Quarters start with months 1, 4, 7 and 10, years with month 1, on the month's first day as the
+    calendar has it; a month is named after the month it starts in.
+    """
+    return Span(type, *BOUNDS[type](day, calendar))
+
+
+def spans_of(day: date, calendar: Calendar) -> list[Span]:
+    """The five periods that the day lies in."""
+    return [span_of(type, day, calendar) for type in PERIODS]

@@ -1,0 +1,109 @@
+"""Categories: what money is spent on, in the user's own words."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from budget.models.errors import Conflict
+from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
+from budget.models.text import SLUG_LENGTH, fold, make_slug, tidy
+
+UNCATEGORISED = "Uncategorised"
+KEY_LENGTH = 200
+NAME_LENGTH = 100
+
+
+def tidy_name(name: str, what: str) -> tuple[str, str]:
+    """A name to show and its folded key. Raises ValidationError when blank or too long."""
+    shown, key = tidy(name), fold(name)
+    if not key:
+        raise ValidationError({"name": f"A {what} needs a name."})
+    if len(shown) > NAME_LENGTH or len(key) > KEY_LENGTH:
+        raise ValidationError({"name": f"A name has at most {NAME_LENGTH} characters."})
+    return shown, key
+
+
+class CategoryQuerySet(LedgerQuerySet["Category"]):
+    def named(self, name: str) -> Category | None:
+        """The category that the name means, whatever its case, spaces or Unicode form."""
+        return self.filter(key=fold(name)).first()
+
+
+class Category(LedgerModel):
+    """A user's category; names that differ only in case, spaces or Unicode form are one.
+
+    Bounds: name 1 to 100 characters, slug 1 to 60, at most 500 categories a user (Conflict). Every
+    user has the built-in "Uncategorised", which can be neither renamed, deleted nor merged away.
+    """
+
+    MAX_A_USER = 500
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="categories", db_index=False
+    )
+    name = models.CharField(max_length=NAME_LENGTH)
+    key = models.CharField(max_length=KEY_LENGTH, editable=False)
+    slug = models.CharField(max_length=SLUG_LENGTH, blank=True)
+    builtin = models.BooleanField(default=False, editable=False)
+
+    objects = CategoryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "categories"
+        ordering: ClassVar = ["key"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "key"], name="budget_category_unique_name"),
+            models.UniqueConstraint(fields=["user", "slug"], name="budget_category_unique_slug"),
+            models.CheckConstraint(
+                condition=models.Q(slug__regex=r"^[a-z][a-z0-9_-]*$"), name="budget_category_slug"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def prepare(self, taken: set[str]) -> Self:
+        """Fill in what follows from the name: the form shown, the key and, if blank, the slug."""
+        self.name, self.key = tidy_name(self.name, "category")
+        self.slug = self.slug or make_slug(self.name, "category", taken)
+        return self
+
+    def check_write(self, before: Row | None) -> None:
+        siblings = Category.objects.filter(user_id=self.user_id).exclude(pk=self.pk)
+        self.prepare(set() if self.slug else set(siblings.values_list("slug", flat=True)))
+        if before is None:
+            if siblings.count() >= self.MAX_A_USER:
+                raise Conflict(f"A user has at most {self.MAX_A_USER} categories.")
+        elif before["user_id"] != self.user_id:
+            raise Conflict("A category stays with its user.")
+        elif before["builtin"] and before["name"] != self.name:
+            raise Conflict(f"The built-in category {UNCATEGORISED} cannot be renamed.")
+        same = siblings.filter(key=self.key).first()
+        if same is not None:
+            raise Conflict(f"There is a category named {same.name} already; merge the two instead.")
+
+    def check_delete(self) -> None:
+        if self.builtin:
+            raise Conflict(f"The built-in category {UNCATEGORISED} cannot be deleted.")
+        if self.in_use():
+            raise Conflict("The category is in use; merge it into another instead.")
+
+    def in_use(self) -> bool:
+        """Whether a transaction or a threshold, deleted ones included, names the category."""
+        return (
+            self.transactions.filter(user_id=self.user_id).exists()
+            or self.thresholds.filter(user_id=self.user_id).exists()
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.pk,
+            "user": self.user_id,
+            "name": self.name,
+            "slug": self.slug,
+            "builtin": self.builtin,
+        }

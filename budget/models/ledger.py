@@ -1,0 +1,267 @@
+"""The ledger row: the one lock that every write of a user's money takes first.
+
+Lock order everywhere: ledger rows ascending by user, then transactions, rollups and alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models.signals import ModelSignal
+from django.utils import timezone
+
+from budget.models.errors import Conflict, UnsignalledWrite
+
+MIN_DATE = date(1900, 1, 1)
+MAX_DATE = date(2199, 12, 31)
+
+# Sent once for a whole QuerySet.delete(), with the ledgers locked for it and the rows deleted.
+rows_deleted = ModelSignal()
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The settings that cut a user's time into periods.
+
+    time_zone: IANA name; week_start: 1 (Monday) to 7; month_start: first day of the month, 1 to 28.
+    """
+
+    time_zone: str = "UTC"
+    week_start: int = 1
+    month_start: int = 1
+
+    def today(self) -> date:
+        """The user's local calendar date now."""
+        return timezone.now().astimezone(ZoneInfo(self.time_zone)).date()
+
+
+@dataclass
+class LedgerState:
+    """What the ledger row holds; while it is locked, nobody else can change it."""
+
+    user_id: int
+    as_of: date
+    version: int
+    event_seq: int
+    calendar: Calendar
+
+
+class Ledger(models.Model):
+    """One row a user: the write lock, the day the alerts are true for, and the version.
+
+    Its own table, because a lock on the user's row would block log-ins and deadlock with the
+    foreign keys that point there. The calendar is a copy of the profile's, as the periods and the
+    month rollups are cut now; it moves with them, under the lock.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="ledger"
+    )
+    as_of = models.DateField()
+    version = models.BigIntegerField(default=0)
+    event_seq = models.BigIntegerField(default=0)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    week_start = models.SmallIntegerField(default=1)
+    month_start = models.SmallIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(week_start__range=(1, 7)), name="budget_ledger_week_start"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(month_start__range=(1, 28)), name="budget_ledger_month_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"ledger of user {self.user_id}, version {self.version}"
+
+
+# An UPDATE takes the same lock as SELECT ... FOR NO KEY UPDATE and counts the version in the same
+# round trip, with one text for both databases. It is a statement of its own: a lock inside the
+# statement that sums would sum with a snapshot taken before the lock was granted.
+LOCK = """
+UPDATE budget_ledger SET version = version + 1 WHERE user_id = %s
+RETURNING as_of, version, event_seq, time_zone, week_start, month_start
+"""
+# SET LOCAL ends with the transaction, so a pooled connection keeps no state.
+LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s';"
+MAKE = """
+INSERT INTO budget_ledger (user_id, as_of, version, event_seq, time_zone, week_start, month_start)
+VALUES (%s, %s, 0, 0, 'UTC', 1, 1) ON CONFLICT DO NOTHING
+"""
+
+
+def as_date(value: date | str) -> date:
+    """SQLite hands raw statements their dates as text."""
+    return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+def lock_ledger(user_id: int) -> LedgerState:
+    """Lock one user's ledger row until the transaction ends, making it where it is missing.
+
+    Waits up to 2 s on PostgreSQL (OperationalError after that), 20 s on SQLite. Must be the first
+    statement of a write and must run inside an atomic block.
+    """
+    statement = LOCK if connection.vendor == "sqlite" else LOCK_TIMEOUT + LOCK
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [user_id])
+        row = cursor.fetchone()
+        if row is None:
+            cursor.execute(MAKE, [user_id, Calendar().today()])
+            cursor.execute(statement, [user_id])
+            row = cursor.fetchone()
+    as_of, version, event_seq, *calendar = row
+    return LedgerState(user_id, as_date(as_of), version, event_seq, Calendar(*calendar))
+
+
+def lock_ledgers(user_ids: Iterable[int]) -> dict[int, LedgerState]:
+    """Lock several users' ledgers, ascending by user so that two such calls cannot deadlock."""
+    return {user_id: lock_ledger(user_id) for user_id in sorted(set(user_ids))}
+
+
+Row = dict[str, Any]
+_gathered: ContextVar[list[Row] | None] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def gathering() -> Iterator[list[Row]]:
+    """Gather the rows deleted meanwhile, so that one evaluation can follow them all."""
+    rows: list[Row] = []
+    token = _gathered.set(rows)
+    try:
+        yield rows
+    finally:
+        _gathered.reset(token)
+
+
+def gather(row: Row) -> bool:
+    """Put a deleted row aside for the evaluation of the whole set; False when none is coming."""
+    rows = _gathered.get()
+    if rows is None:
+        return False
+    rows.append(row)
+    return True
+
+
+@dataclass
+class Change:
+    """One row's write: the ledgers locked for it and the stored row before (None: there was none)."""
+
+    ledgers: dict[int, LedgerState]
+    before: Row | None
+
+
+M = TypeVar("M", bound="LedgerModel", covariant=True)
+
+
+class LedgerQuerySet(models.QuerySet[M]):
+    """A queryset whose writes are always seen by the engine."""
+
+    def _refuse(self, method: str) -> NoReturn:
+        raise UnsignalledWrite(
+            f"{self.model.__name__}.objects.{method}() sends no signal, so no alert would follow. "
+            "Save the rows one by one, or use budget.engine.record_transactions for many."
+        )
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        self._refuse("update")
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self._refuse("bulk_create")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self._refuse("bulk_update")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete under the ledgers' locks, ascending by user, with one evaluation a user."""
+        users = self.order_by().values_list("user_id", flat=True).distinct()
+        with transaction.atomic(savepoint=False):
+            ledgers = lock_ledgers(users)
+            # A row that has moved to another user meanwhile is under no lock held here.
+            mine = self.filter(user_id__in=list(ledgers))
+            with gathering() as rows:
+                result = super(LedgerQuerySet, mine).delete()
+            rows_deleted.send(sender=self.model, ledgers=ledgers, rows=rows)
+        return result
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+
+class LedgerModel(models.Model):
+    """A row that alerts depend on: every write of it takes its owner's ledger lock first.
+
+    `save()` and `delete()` open the atomic block themselves, because Django sends post_save after
+    its own block has ended: without this one an evaluation that fails would leave the row behind.
+    """
+
+    user: models.ForeignKey[Any, Any]
+    user_id: int
+    change: Change | None = None
+    _loaded_user_id: int | None = None
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+        instance = super().from_db(db, field_names, values)
+        instance._loaded_user_id = instance.__dict__.get("user_id")
+        return instance
+
+    def stored_row(self) -> Row | None:
+        """The row as the database holds it now, by column; None where there is none."""
+        columns = [field.attname for field in self._meta.concrete_fields]
+        return type(self)._base_manager.filter(pk=self.pk).values(*columns).first()
+
+    def in_memory(self) -> Row:
+        """The row as this instance holds it, by column."""
+        return {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
+
+    def check_write(self, before: Row | None) -> None:
+        """Refuse a write that the rules forbid; runs under the lock, before the first statement."""
+
+    def check_delete(self) -> None:
+        """Refuse a delete that the rules forbid; runs under the lock."""
+
+    @contextmanager
+    def _changing(self) -> Iterator[Change]:
+        users = {self.user_id, self._loaded_user_id or self.user_id}
+        with transaction.atomic(savepoint=False):
+            ledgers = lock_ledgers(users)
+            before = self.stored_row() if self.pk is not None else None
+            if before is not None and before["user_id"] not in ledgers:
+                raise Conflict("The row has moved to another user meanwhile.")
+            self.change = Change(ledgers, before)
+            try:
+                yield self.change
+            finally:
+                self.change = None
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row and every alert that follows from it, in one commit.
+
+        Raises Conflict where the rules forbid the write, ValidationError for a value that is none.
+        """
+        with self._changing() as change:
+            self.check_write(change.before)
+            super().save(*args, **kwargs)
+        self._loaded_user_id = self.user_id
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the row and resolve every alert that rested on it, in one commit."""
+        with self._changing():
+            self.check_delete()
+            return super().delete(*args, **kwargs)

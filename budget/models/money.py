@@ -1,0 +1,87 @@
+"""Exact money: a `Decimal` with two places in Python, whole minor units in the database."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.expressions import Expression
+
+CENT = Decimal("0.01")
+MAX_DIGITS = 14
+MAX_AMOUNT = Decimal("999999999999.99")
+
+
+def to_minor(amount: Decimal) -> int:
+    """Whole minor units of an amount with at most two places; 12.30 is 1230."""
+    return int(amount.scaleb(2))
+
+
+def from_minor(minor: int | Decimal) -> Decimal:
+    """The amount of whole minor units, always with two places; 1230 is 12.30."""
+    return Decimal(minor).scaleb(-2)
+
+
+def share(amount: Decimal, percent: int, *, up: bool) -> int:
+    """Minor units of `percent` of an amount, rounded up or down to a whole unit."""
+    exact = Decimal(to_minor(amount)) * percent / 100
+    return int(exact.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
+
+
+def parse_amount(value: object) -> Decimal:
+    """An exact amount from a Decimal, an int or decimal text.
+
+    Raises ValidationError for floats (they are not exact), for text that is no finite number and
+    for more than two places or twelve digits before the point.
+    """
+    if isinstance(value, (bool, float)) or not isinstance(value, (Decimal, int, str)):
+        raise ValidationError("Amounts are decimal numbers, never floats.", code="invalid")
+    try:
+        amount = Decimal(value)
+        exact = amount.quantize(CENT)
+    except InvalidOperation:
+        raise ValidationError("Enter an amount.", code="invalid") from None
+    if not exact.is_finite() or exact != amount:
+        raise ValidationError("An amount has at most two decimal places.", code="invalid")
+    if abs(exact) > MAX_AMOUNT:
+        raise ValidationError("An amount has at most 12 digits before the point.", code="invalid")
+    return exact
+
+
+class MoneyField(models.BigIntegerField):  # type: ignore[type-arg]
+    """BIGINT minor units that read and write as `Decimal` with two places.
+
+    SQLite would sum a DECIMAL column as binary floats (ten times 0.10 is not 1), so both databases
+    hold whole numbers.
+    """
+
+    description = "Exact amount with two decimal places"
+
+    def from_db_value(
+        self, value: int | None, expression: Expression, connection: BaseDatabaseWrapper
+    ) -> Decimal | None:
+        return None if value is None else from_minor(value)
+
+    def to_python(self, value: Any) -> Any:
+        return None if value is None else parse_amount(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        return to_minor(parse_amount(value))
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super(models.BigIntegerField, self).formfield(
+            **{
+                "form_class": forms.DecimalField,
+                "max_digits": MAX_DIGITS,
+                "decimal_places": 2,
+                **kwargs,
+            }
+        )

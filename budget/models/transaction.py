@@ -1,0 +1,130 @@
+"""Transactions: the rows that every total and every alert is made of."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date
+from typing import ClassVar, TypedDict
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from budget.models.category import Category
+from budget.models.errors import Conflict
+from budget.models.ledger import MAX_DATE, MIN_DATE, LedgerModel, Row
+from budget.models.money import MAX_AMOUNT, MoneyField
+from budget.models.transaction_type import TransactionType
+
+DESCRIPTION_LENGTH = 500
+EXTERNAL_ID_LENGTH = 200
+
+
+class TransactionDict(TypedDict):
+    id: int
+    user: int
+    date: str
+    category: str
+    description: str
+    amount: str
+    type: str
+    external_id: str | None
+
+
+class Transaction(LedgerModel):
+    """One movement of money on one calendar date; its type decides what it counts for.
+
+    Bounds: date 1900-01-01 to 2199-12-31; amount 0.01 to 999999999999.99, never negative;
+    description at most 500 characters; external_id at most 200, unique a user.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="transactions", db_index=False
+    )
+    date = models.DateField()
+    category = models.ForeignKey(
+        Category, models.PROTECT, related_name="transactions", db_index=False
+    )
+    description = models.CharField(max_length=DESCRIPTION_LENGTH, blank=True)
+    amount = MoneyField()
+    type = models.ForeignKey(
+        TransactionType, models.PROTECT, related_name="transactions", db_index=False
+    )
+    external_id = models.CharField(
+        max_length=EXTERNAL_ID_LENGTH,
+        null=True,
+        blank=True,
+        default=None,  # noqa: DJ001
+    )
+
+    class Meta:
+        ordering: ClassVar = ["-date", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "date", "id"], name="budget_transaction_by_date"),
+            models.Index(
+                fields=["user", "category", "date", "id"], name="budget_transaction_by_category"
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(date__range=(MIN_DATE, MAX_DATE)),
+                name="budget_transaction_date_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount__gt=0) & models.Q(amount__lte=MAX_AMOUNT),
+                name="budget_transaction_amount_range",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "external_id"],
+                condition=models.Q(external_id__isnull=False),
+                name="budget_transaction_unique_external_id",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.description} {self.amount}"
+
+    def prepare(self) -> None:
+        """Make every value what the database will hold, so that the evaluation sees the same.
+
+        Raises ValidationError for a value that is none, and for a category or type of another user.
+        """
+        self.date = self._meta.get_field("date").to_python(self.date)
+        self.amount = self._meta.get_field("amount").to_python(self.amount)
+        self.description = unicodedata.normalize("NFC", self.description)
+        self.external_id = self.external_id or None
+        if not isinstance(self.date, date) or not MIN_DATE <= self.date <= MAX_DATE:
+            raise ValidationError({"date": f"A date lies between {MIN_DATE} and {MAX_DATE}."})
+        if self.category.user_id != self.user_id:
+            raise ValidationError({"category": "The category belongs to another user."})
+        if self.type.user_id != self.user_id:
+            raise ValidationError({"type": "The transaction type belongs to another user."})
+
+    def stored_row(self) -> Row | None:
+        columns = [field.attname for field in self._meta.concrete_fields]
+        rows = Transaction._base_manager.filter(pk=self.pk)
+        return rows.values(*columns, effect=models.F("type__effect")).first()
+
+    def in_memory(self) -> Row:
+        return {**super().in_memory(), "effect": self.type.effect}
+
+    def check_write(self, before: Row | None) -> None:
+        self.prepare()
+        if self.external_id is not None and (
+            Transaction.objects.filter(user_id=self.user_id, external_id=self.external_id)
+            .exclude(pk=self.pk)
+            .exists()
+        ):
+            raise Conflict("There is a transaction with this external_id already.")
+
+    def to_dict(self) -> TransactionDict:
+        return {
+            "id": self.pk,
+            "user": self.user_id,
+            "date": self.date.isoformat(),
+            "category": self.category.name,
+            "description": self.description,
+            "amount": str(self.amount),
+            "type": self.type.slug,
+            "external_id": self.external_id,
+        }
