@@ -27,6 +27,7 @@ FILE_VARIABLES = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL")
 
 _PLACEHOLDER = re.compile(r"insecure|secret|change.?me|placeholder|example|replace", re.IGNORECASE)
 _HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]|\*", re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.IGNORECASE)
 _SCHEMES = ("sqlite", "postgres", "postgresql")
 _YEAR = 365 * 24 * 60 * 60
 
@@ -106,13 +107,8 @@ class Environment(BaseModel):
     @field_validator("CSRF_TRUSTED_ORIGINS")
     @classmethod
     def _origins_are_origins(cls, origins: list[str]) -> list[str]:
-        for origin in origins:
-            parts = urlsplit(origin)
-            if (
-                parts.scheme not in ("http", "https")
-                or origin != f"{parts.scheme}://{parts.netloc}"
-            ):
-                raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+        if wrong := [origin for origin in origins if not _ORIGIN.fullmatch(origin)]:
+            raise ValueError(f"{wrong[0]!r} is not an origin such as https://app.example.com")
         return origins
 
     @field_validator("DATABASE_URL")

@@ -1,0 +1,190 @@
+"""What the environment may say, what it must, and how wrong variables are told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from financial_alerts import env
+
+KEY = "k3y-" + "0123456789abcdef" * 4
+PRODUCTION = {"SECRET_KEY": KEY, "ALLOWED_HOSTS": "alerts.example.com"}
+ROOT = Path(env.__file__).resolve().parent.parent
+
+
+def problems(**variables: str) -> dict[str, str]:
+    """Give what is said of each variable when a good environment is changed by these."""
+    with pytest.raises(ImproperlyConfigured) as raised:
+        env.read(PRODUCTION | variables)
+    return dict(re.findall(r"^  (\w+): (.+)$", str(raised.value), re.MULTILINE))
+
+
+def test_a_production_environment_needs_two_variables() -> None:
+    environment = env.read(PRODUCTION)
+    assert environment.DEBUG is False
+    assert environment.ALLOWED_HOSTS == ["alerts.example.com"]
+    assert environment.DATABASE_URL.get_secret_value() == "sqlite:///db.sqlite3"
+    assert environment.ssl_redirect is True
+    assert environment.hsts_seconds == 31_536_000
+
+
+def test_debug_needs_only_a_key_and_redirects_nothing() -> None:
+    environment = env.read({"SECRET_KEY": KEY, "DEBUG": "true"})
+    assert environment.DEBUG is True
+    assert environment.ssl_redirect is False
+    assert environment.hsts_seconds == 0
+
+
+def test_the_redirect_and_hsts_can_be_switched() -> None:
+    environment = env.read(
+        PRODUCTION | {"SECURE_SSL_REDIRECT": "false", "SECURE_HSTS_SECONDS": "0"}
+    )
+    assert environment.ssl_redirect is False
+    assert environment.hsts_seconds == 0
+
+
+def test_every_wrong_and_missing_variable_is_named_at_once() -> None:
+    with pytest.raises(ImproperlyConfigured) as raised:
+        env.read(
+            {
+                "DEBUG": "maybe",
+                "DATABASE_URL": "mysql://root:hunter2@db/x",
+                "CONN_MAX_AGE": "-1",
+                "SECURE_HSTS_SECONDS": "a year",
+                "CSRF_TRUSTED_ORIGINS": "app.example.com",
+                "LOG_LEVEL": "loud",
+                "SECRET_KEY_FALLBACKS": f"{KEY},short",
+            }
+        )
+    text = str(raised.value)
+    assert re.findall(r"^  (\w+):", text, re.MULTILINE) == [
+        "ALLOWED_HOSTS",
+        "CONN_MAX_AGE",
+        "CSRF_TRUSTED_ORIGINS",
+        "DATABASE_URL",
+        "DEBUG",
+        "LOG_LEVEL",
+        "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
+        "SECURE_HSTS_SECONDS",
+    ]
+    assert "hunter2" not in text
+    assert KEY not in text
+
+
+def test_an_empty_variable_counts_as_absent() -> None:
+    assert problems(SECRET_KEY=" ") == {"SECRET_KEY": "missing"}
+    assert env.read(PRODUCTION | {"LOG_LEVEL": "", "DEBUG": ""}).LOG_LEVEL == "INFO"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "short",
+        "x" * 80,
+        f"django-insecure-{KEY}",
+        f"change-me-{KEY}",
+        f"your-secret-key-here-{KEY}",
+    ],
+)
+def test_a_weak_or_placeholder_key_is_refused(key: str) -> None:
+    assert list(problems(SECRET_KEY=key)) == ["SECRET_KEY"]
+    assert list(problems(SECRET_KEY=key, DEBUG="true")) == ["SECRET_KEY"]
+    assert list(problems(SECRET_KEY_FALLBACKS=key)) == ["SECRET_KEY_FALLBACKS"]
+
+
+@pytest.mark.parametrize("hosts", ["", " , ", "*", "a.example.com,*"])
+def test_hosts_must_be_named_unless_debug(hosts: str) -> None:
+    assert list(problems(ALLOWED_HOSTS=hosts)) == ["ALLOWED_HOSTS"]
+    env.read(PRODUCTION | {"ALLOWED_HOSTS": hosts, "DEBUG": "true"})
+
+
+@pytest.mark.parametrize("host", ["https://a.example.com", "a.example.com:443", "a/b", "a b"])
+def test_a_host_is_a_bare_name(host: str) -> None:
+    assert list(problems(ALLOWED_HOSTS=host)) == ["ALLOWED_HOSTS"]
+
+
+def test_lists_are_split_and_trimmed() -> None:
+    environment = env.read(PRODUCTION | {"ALLOWED_HOSTS": " .example.com, 10.0.0.7 ,[::1],"})
+    assert environment.ALLOWED_HOSTS == [".example.com", "10.0.0.7", "[::1]"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["app.example.com", "https://a.example.com/", "ftp://a.b", "https://"]
+)
+def test_an_origin_has_a_scheme_and_no_path(origin: str) -> None:
+    assert list(problems(CSRF_TRUSTED_ORIGINS=origin)) == ["CSRF_TRUSTED_ORIGINS"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "db.sqlite3",
+        "mysql://user:hunter2@db/x",
+        "postgres://user:hunter2@db:port/x",
+        "postgres://user:hunter2@db:5432/",
+        "postgres://user:hunter2@[db/x",
+    ],
+)
+def test_a_wrong_database_url_is_told_without_its_password(url: str) -> None:
+    told = problems(DATABASE_URL=url)
+    assert list(told) == ["DATABASE_URL"]
+    assert "hunter2" not in told["DATABASE_URL"]
+
+
+def test_a_database_url_carries_connection_options() -> None:
+    database = env.database_of("postgres://u:p%40ss@db:6432/name?sslmode=verify-full")
+    assert database["PASSWORD"] == "p@ss"
+    assert (database["HOST"], database["PORT"], database["NAME"]) == ("db", 6432, "name")
+    assert database["OPTIONS"] == {"sslmode": "verify-full"}
+
+
+def test_secrets_may_come_from_files(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    (tmp_path / "url").write_text("postgres://u:p@db/name\n")
+    environment = env.read(
+        {
+            "SECRET_KEY_FILE": str(tmp_path / "key"),
+            "DATABASE_URL_FILE": str(tmp_path / "url"),
+            "ALLOWED_HOSTS": "a.example.com",
+        }
+    )
+    assert environment.SECRET_KEY.get_secret_value() == KEY
+    assert environment.DATABASE_URL.get_secret_value() == "postgres://u:p@db/name"
+
+
+def test_a_secret_file_that_cannot_be_read_is_told_with_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "empty").write_text("\n")
+    assert problems(DATABASE_URL_FILE=str(tmp_path / "none"), DEBUG="maybe") == {
+        "DATABASE_URL": "DATABASE_URL_FILE cannot be read: No such file or directory",
+        "DEBUG": "must be true or false",
+    }
+    assert list(problems(DATABASE_URL_FILE=str(tmp_path))) == ["DATABASE_URL"]
+    assert list(problems(DATABASE_URL_FILE=str(tmp_path / "bytes"))) == ["DATABASE_URL"]
+    assert list(problems(DATABASE_URL_FILE=str(tmp_path / "empty"))) == ["DATABASE_URL"]
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    told = problems(SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert told == {"SECRET_KEY": "given twice, also as SECRET_KEY_FILE"}
+
+
+def test_secrets_do_not_show_when_printed() -> None:
+    environment = env.read(PRODUCTION | {"DATABASE_URL": "postgres://u:hunter2@db/name"})
+    assert KEY not in repr(environment)
+    assert "hunter2" not in repr(environment)
+
+
+def test_the_example_lists_every_variable_and_is_not_good_as_it_is() -> None:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    listed = re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE)
+    outside = {"DOTENV_PATH", "TEST_DATABASE_URL", "SAMPLE_DATA"}
+    assert sorted(listed) == sorted({*env.VARIABLES, *outside})
+    said = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY: missing"):
+        env.read(said)

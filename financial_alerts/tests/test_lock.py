@@ -1,0 +1,143 @@
+"""Pipfile, Pipfile.lock and both requirements files say the same, and none names a registry."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from tools.lock import ROOT, pipfile_digest
+
+# An address, or an option that would hold one.
+ADDRESS = re.compile(r"\w+://|--(extra-)?index-url|--find-links|\bindex\b|\[\[source\]\]|\.org\b")
+LINE = re.compile(r"(?P<name>[\w.-]+)(?P<extras>\[[\w,-]+\])?(?P<version>==[^;\s]+)(?P<rest>.*)")
+
+
+@dataclass(frozen=True)
+class Files:
+    """The text of the four files."""
+
+    pipfile: str
+    lock: str
+    runtime: str
+    dev: str
+
+    def meta(self) -> dict[str, Any]:
+        meta: dict[str, Any] = json.loads(self.lock)["_meta"]
+        return meta
+
+    def locked(self, *sections: str) -> dict[str, tuple[str, frozenset[str]]]:
+        """Give version and hashes by name."""
+        content = json.loads(self.lock)
+        return {
+            name: (package["version"], frozenset(package["hashes"]))
+            for section in sections
+            for name, package in content[section].items()
+        }
+
+
+@pytest.fixture
+def files() -> Files:
+    names = ("Pipfile", "Pipfile.lock", "requirements.txt", "requirements-dev.txt")
+    return Files(*((ROOT / name).read_text(encoding="utf-8") for name in names))
+
+
+def required(text: str) -> dict[str, tuple[str, frozenset[str]]]:
+    """Read a requirements file into version and hashes by name."""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        match = LINE.fullmatch(line)
+        assert match, f"not a pinned requirement: {line[:60]}"
+        hashes = frozenset(re.findall(r"--hash=(\S+)", match["rest"]))
+        found[match["name"]] = (match["version"], hashes)
+    return found
+
+
+def problems(files: Files) -> Iterator[str]:
+    """Name everything in which the four files disagree."""
+    if files.meta()["pipfile"]["sha256"] != pipfile_digest(files.pipfile):
+        yield "Pipfile.lock is of another Pipfile"
+    if required(files.runtime) != files.locked("default"):
+        yield "requirements.txt is of another lock"
+    if required(files.dev) != files.locked("default", "develop"):
+        yield "requirements-dev.txt is of another lock"
+    for name, (_, hashes) in files.locked("default", "develop").items():
+        if not hashes:
+            yield f"{name} has no hash"
+    for name, text in vars(files).items():
+        if ADDRESS.search(text):
+            yield f"{name} holds an address"
+
+
+def test_the_four_files_agree(files: Files) -> None:
+    assert list(problems(files)) == []
+
+
+def test_a_dev_install_holds_what_production_runs(files: Files) -> None:
+    runtime, dev = required(files.runtime), required(files.dev)
+    assert runtime.items() <= dev.items()
+    assert set(runtime) < set(dev)
+
+
+def test_every_package_of_the_pipfile_is_locked(files: Files) -> None:
+    wanted = set(re.findall(r"^([\w-]+) = ", files.pipfile, re.MULTILINE))
+    assert len(wanted) > 10
+    assert wanted <= set(files.locked("default", "develop"))
+
+
+def first_hash_edited(text: str) -> str:
+    return re.sub(r"sha256:\w{8}", "sha256:00000000", text, count=1)
+
+
+BREAKAGES: dict[str, tuple[Callable[[Files], Files], str]] = {
+    "a package added to Pipfile": (
+        lambda files: replace(files, pipfile=files.pipfile + 'requests = "*"\n'),
+        "Pipfile.lock is of another Pipfile",
+    ),
+    "a version loosened in Pipfile": (
+        lambda files: replace(files, pipfile=files.pipfile.replace("~=5.2.0", "*")),
+        "Pipfile.lock is of another Pipfile",
+    ),
+    "a version edited in requirements.txt": (
+        lambda files: replace(files, runtime=files.runtime.replace("django==5", "django==4")),
+        "requirements.txt is of another lock",
+    ),
+    "a hash edited in requirements-dev.txt": (
+        lambda files: replace(files, dev=first_hash_edited(files.dev)),
+        "requirements-dev.txt is of another lock",
+    ),
+    "a line lost from requirements-dev.txt": (
+        lambda files: replace(files, dev="\n".join(files.dev.splitlines()[1:])),
+        "requirements-dev.txt is of another lock",
+    ),
+    "a hash edited in the lock": (
+        lambda files: replace(files, lock=first_hash_edited(files.lock)),
+        "requirements.txt is of another lock",
+    ),
+    "an index at the head of requirements.txt": (
+        lambda files: replace(files, runtime=files.runtime + "# -i https://registry.test/simple"),
+        "runtime holds an address",
+    ),
+    "a source in the lock": (
+        lambda files: replace(files, lock=files.lock.replace("[]", '["https://registry.test"]')),
+        "lock holds an address",
+    ),
+    "a source in Pipfile": (
+        lambda files: replace(files, pipfile=files.pipfile + "[[source]]\nname = 'x'\n"),
+        "pipfile holds an address",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_each_breakage_is_seen(files: Files, name: str) -> None:
+    breakage, problem = BREAKAGES[name]
+    broken = breakage(files)
+    assert broken != files
+    assert problem in list(problems(broken))

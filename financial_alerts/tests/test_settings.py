@@ -1,0 +1,150 @@
+"""The settings as a process gets them: each test starts one of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from financial_alerts.env import VARIABLES
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRODUCTION = {
+    "SECRET_KEY": secrets.token_urlsafe(64),
+    "ALLOWED_HOSTS": "alerts.example.com",
+    "DATABASE_URL": "postgres://alerts:pw@db.example.com:5432/alerts?sslmode=require",
+    "SECURE_HSTS_INCLUDE_SUBDOMAINS": "true",
+    "SECURE_HSTS_PRELOAD": "true",
+}
+SHOW = """
+import json, django
+from django.conf import settings
+names = [name for name in dir(settings) if name.isupper()]
+print(json.dumps({name: getattr(settings, name) for name in names}, default=str))
+"""
+
+
+def start(
+    command: list[str], environ: dict[str, str], cwd: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with an environment that says only this much."""
+    base = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    project = {"DJANGO_SETTINGS_MODULE": "financial_alerts.settings", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=cwd,
+        env=base | project | {"DOTENV_PATH": ""} | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def settings_of(environ: dict[str, str], cwd: Path) -> dict[str, object]:
+    done = start(["-c", SHOW], environ, cwd)
+    assert done.returncode == 0, done.stderr
+    settings: dict[str, object] = json.loads(done.stdout)
+    return settings
+
+
+def test_wrong_settings_end_a_command_with_their_list_and_no_traceback(tmp_path: Path) -> None:
+    manage = str(ROOT / "manage.py")
+    for command in ("check", "migrate", "runserver", "create_token"):
+        done = start([manage, command], {"DEBUG": "perhaps", "SECRET_KEY": "abc"}, tmp_path)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        lines = done.stderr.splitlines()
+        assert [line.split(":")[0].strip() for line in lines[1:-1]] == [
+            "ALLOWED_HOSTS",
+            "DEBUG",
+            "SECRET_KEY",
+        ]
+        assert "Traceback" not in done.stderr
+
+
+def test_production_is_safe_without_being_asked(tmp_path: Path) -> None:
+    settings = settings_of(
+        {name: PRODUCTION[name] for name in ("SECRET_KEY", "ALLOWED_HOSTS")}, tmp_path
+    )
+    expected = {
+        "DEBUG": False,
+        "SECURE_SSL_REDIRECT": True,
+        "SECURE_HSTS_SECONDS": 31_536_000,
+        "SECURE_CONTENT_TYPE_NOSNIFF": True,
+        "SECURE_REFERRER_POLICY": "same-origin",
+        "SECURE_PROXY_SSL_HEADER": None,
+        "SESSION_COOKIE_SECURE": True,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "CSRF_COOKIE_SECURE": True,
+        "X_FRAME_OPTIONS": "DENY",
+        "USE_TZ": True,
+        "TIME_ZONE": "UTC",
+    }
+    assert {name: settings[name] for name in expected} == expected
+
+
+def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:
+    command = [str(ROOT / "manage.py"), "check", "--deploy", "--fail-level", "INFO"]
+    done = start(command, PRODUCTION, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no issues (0 silenced)" in done.stdout
+
+
+def test_the_deployment_check_sees_what_is_switched_off(tmp_path: Path) -> None:
+    command = [str(ROOT / "manage.py"), "check", "--deploy", "--fail-level", "INFO"]
+    done = start(command, PRODUCTION | {"SECURE_SSL_REDIRECT": "false"}, tmp_path)
+    assert done.returncode == 1
+    assert "security.W008" in done.stderr
+
+
+def test_the_proxy_header_is_trusted_only_when_said(tmp_path: Path) -> None:
+    settings = settings_of(PRODUCTION | {"TRUST_X_FORWARDED_PROTO": "true"}, tmp_path)
+    assert settings["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
+
+
+def test_sqlite_waits_for_its_turn_and_lies_beside_manage_py(tmp_path: Path) -> None:
+    environ = PRODUCTION | {"DATABASE_URL": "sqlite:///data/alerts.sqlite3"}
+    databases = settings_of(environ, tmp_path)["DATABASES"]
+    assert isinstance(databases, dict)
+    assert databases["default"]["NAME"] == str(ROOT / "data/alerts.sqlite3")
+    assert databases["default"]["OPTIONS"] == {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+
+
+def test_postgresql_keeps_connections_checked_and_named(tmp_path: Path) -> None:
+    databases = settings_of(PRODUCTION, tmp_path)["DATABASES"]
+    assert isinstance(databases, dict)
+    assert databases["default"]["CONN_MAX_AGE"] == 60
+    assert databases["default"]["CONN_HEALTH_CHECKS"] is True
+    assert databases["default"]["OPTIONS"] == {
+        "application_name": "financial_alerts",
+        "connect_timeout": 10,
+        "sslmode": "require",
+    }
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    file.write_text(f"DEBUG=true\nSECRET_KEY={PRODUCTION['SECRET_KEY']}\nLOG_LEVEL=ERROR\n")
+    settings = settings_of({"DOTENV_PATH": str(file), "LOG_LEVEL": "debug"}, tmp_path)
+    assert settings["DEBUG"] is True
+    assert isinstance(settings["LOGGING"], dict)
+    assert settings["LOGGING"]["root"]["level"] == "DEBUG"
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
+def test_a_file_variable_works_through_the_whole_settings(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "mounted"
+    file.write_text(PRODUCTION[name])
+    environ = {other: value for other, value in PRODUCTION.items() if other != name}
+    assert settings_of(environ | {f"{name}_FILE": str(file)}, tmp_path) == settings_of(
+        PRODUCTION, tmp_path
+    )
