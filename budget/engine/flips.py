@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import connection
 from django.utils import timezone
 
 from budget.engine import statements
-from budget.engine.periods import Span
-from budget.models import Alert, AlertEvent, AlertKind, AlertStatus, EventKind, LedgerState
+from budget.engine.periods import Span, span_of
+from budget.models import (
+    Alert,
+    AlertEvent,
+    AlertKind,
+    AlertStatus,
+    Calendar,
+    EventKind,
+    LedgerState,
+)
 from budget.models.money import from_minor
 
 BATCH = 500
@@ -49,6 +57,11 @@ class Flip:
     def key(self) -> tuple[int, int, str, int, int]:
         start = self.span.start.isoformat()
         return (self.threshold_id, self.revision, start, self.span.subject, self.level)
+
+    def present_span(self, calendar: Calendar) -> Span:
+        """The period as the calendar cuts it now, from the same first day."""
+        span = span_of(self.span.type, self.span.start, calendar)
+        return replace(span, subject=self.span.subject)
 
 
 @dataclass

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 
 from accounts.models import Profile
@@ -21,7 +20,6 @@ from budget.models import (
     Conflict,
     Ledger,
     LedgerState,
-    Rollup,
     Threshold,
     ThresholdLevel,
     Transaction,
@@ -62,7 +60,7 @@ def provision(user_id: int) -> None:
 
 
 def transaction_written(change: Change, after: Row | None) -> None:
-    """Evaluate one transaction's insert, edit or delete (after is None), for each user it touches."""
+    """Evaluate one transaction's insert, edit or delete (after: None), for each user it touches."""
     before = change.before
     for user_id, ledger in sorted(change.ledgers.items()):
         old = before if before and before["user_id"] == user_id else None
@@ -128,19 +126,26 @@ def evaluate_many(ledger: LedgerState, rows: Sequence[Row], cause: str) -> None:
 
 def threshold_written(threshold: Threshold, change: Change) -> None:
     """Store the levels of a threshold and evaluate all of its periods."""
-    mine = ThresholdLevel.objects.filter(threshold=threshold)
-    triggers = threshold.triggers()
-    if dict(mine.values_list("percent", "trigger")) != triggers:
-        mine.delete()
-        ThresholdLevel.objects.bulk_create(
-            ThresholdLevel(threshold=threshold, percent=percent, trigger=trigger)
-            for percent, trigger in triggers.items()
-        )
+    store_levels(threshold)
     before = change.before
     old_category = {threshold.pk: before["category_id"]} if before else None
     cause = Cause.THRESHOLD_DELETED if threshold.deleted_at else Cause.THRESHOLD_EDIT
     ledger = change.ledgers[threshold.user_id]
     evaluate_set(ledger, [threshold], cause, old_category=old_category)
+
+
+def store_levels(threshold: Threshold) -> bool:
+    """Store a threshold's levels in force; whether they were any different."""
+    mine = ThresholdLevel.objects.filter(threshold=threshold)
+    triggers = threshold.triggers()
+    if dict(mine.values_list("percent", "trigger")) == triggers:
+        return False
+    mine.delete()
+    ThresholdLevel.objects.bulk_create(
+        ThresholdLevel(threshold=threshold, percent=percent, trigger=trigger)
+        for percent, trigger in triggers.items()
+    )
+    return True
 
 
 def profile_written(profile: Profile, change: Change) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -39,6 +39,20 @@ class Measure(models.TextChoices):
 
 def default_levels() -> list[int]:
     return [80, 100]
+
+
+class ThresholdDict(TypedDict):
+    id: int
+    user: int
+    name: str
+    slug: str
+    amount: str
+    type: str
+    category: str | None
+    operator: str
+    measure: str
+    levels: list[int]
+    enabled: bool
 
 
 class ThresholdQuerySet(LedgerQuerySet["Threshold"]):
@@ -142,6 +156,12 @@ class Threshold(LedgerModel):
         up = self.operator == Operator.GTE
         return {percent: share(self.amount, percent, up=up) for percent in self.levels}
 
+    def level_reached(self, total: int) -> int | None:
+        """The highest level that a total, in minor units, reaches."""
+        strict = self.operator == Operator.GT
+        reached = [level for level, trigger in self.triggers().items() if total >= trigger + strict]
+        return max(reached, default=None)
+
     def prepare(self) -> None:
         """Make every value what the database will hold. Raises ValidationError, all at once."""
         errors: dict[str, str] = {}
@@ -203,7 +223,7 @@ class Threshold(LedgerModel):
             self.save()
         return 1, {"budget.Threshold": 1}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ThresholdDict:
         """The threshold as the API shows it, without `current`, which takes the totals."""
         return {
             "id": self.pk,

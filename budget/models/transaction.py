@@ -54,7 +54,7 @@ class Transaction(LedgerModel):
         max_length=EXTERNAL_ID_LENGTH,
         null=True,
         blank=True,
-        default=None,  # noqa: DJ001
+        default=None,
     )
 
     class Meta:
