@@ -13,15 +13,19 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from budget.models.errors import Conflict
-from budget.models.ledger import Calendar, LedgerModel, Row
+from budget.models.ledger import Calendar, LedgerModel, LedgerQuerySet, Row
 
-TOKEN_PREFIX = "fa_"
+TOKEN_PREFIX = "fa_"  # noqa: S105 - what every token starts with
 
 
 def validate_time_zone(name: str) -> None:
     """Raises ValidationError for a name that is no IANA time zone."""
     if name not in zoneinfo.available_timezones():
         raise ValidationError(f"{name!r} is no IANA time zone.", code="time_zone")
+
+
+class ProfileQuerySet(LedgerQuerySet["Profile"]):
+    """The settings of users."""
 
 
 class Profile(LedgerModel):
@@ -38,6 +42,8 @@ class Profile(LedgerModel):
     currency = models.CharField(
         max_length=3, default="USD", validators=[RegexValidator(r"^[A-Z]{3}\Z")]
     )
+
+    objects = ProfileQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

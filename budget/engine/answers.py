@@ -146,8 +146,8 @@ def present_totals(
             continue
         if alert.subject:
             singles[alert.pk] = alert.subject
-        elif alert.period_start is not None and alert.period_end is not None:
-            periods[alert.pk] = Window(alert.period_start, alert.period_end, threshold.category_id)
+        else:
+            periods[alert.pk] = Window(*alert.period, threshold.category_id)
     totals = dict(zip(periods, window_totals(ledger, list(periods.values())), strict=True))
     amounts = single_amounts(ledger.user_id, list(singles.values()))
     return totals | {pk: amounts.get(subject, 0) for pk, subject in singles.items()}
@@ -160,14 +160,12 @@ def describe_alert(
     total = limit = percent = None
     message, then = alert.message, None
     if alert.kind == AlertKind.THRESHOLD and threshold is not None:
-        assert alert.then_total is not None and alert.then_limit is not None and alert.then_at
-        total = alert.then_total if present is None else from_minor(present)
-        limit = alert.then_limit if present is None else threshold.amount
+        then_total, then_limit, then_at = alert.then
+        total = then_total if present is None else from_minor(present)
+        limit = then_limit if present is None else threshold.amount
         percent = percent_of(to_minor(total), to_minor(limit))
         message = message_of(alert, threshold, total, limit, percent)
-        then = ThenDict(
-            total=str(alert.then_total), limit=str(alert.then_limit), at=moment(alert.then_at)
-        )
+        then = ThenDict(total=str(then_total), limit=str(then_limit), at=moment(then_at))
     return {
         "id": alert.pk,
         "user": alert.user_id,
@@ -216,7 +214,6 @@ def message_of(
     alert: Alert, threshold: Threshold, total: Decimal, limit: Decimal, percent: int | None
 ) -> str:
     """What a person reads, such as "Groceries: 162.40 of 150.00 spent in March 2018, 108 %"."""
-    assert alert.period_start is not None and alert.period_end is not None
     name = threshold.name
     if (alert.level or 0) < 100 and total < limit:
         name = f"{name}, approaching"
@@ -233,8 +230,7 @@ def day_name(day: date) -> str:
 
 def period_name(alert: Alert) -> str:
     """The period in words; its own length tells what it is, whatever the threshold is today."""
-    start, end = alert.period_start, alert.period_end
-    assert start is not None and end is not None
+    start, end = alert.period
     days = (end - start).days
     if days == 1:
         return f"on {day_name(start)}"

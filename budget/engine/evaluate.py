@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, models
 
@@ -64,7 +65,7 @@ def flips_of_write(ledger: LedgerState, before: Row | None, after: Row | None) -
     """What flips by the write of one row, in one read."""
     rows = [row for row in (before, after) if row is not None]
     spans = list(dict.fromkeys(span for row in rows for span in windows_of(row, ledger.calendar)))
-    params: list[object] = []
+    params: list[Any] = []
     for number, span in enumerate(spans):
         grain = GRAIN_OF.get(span.type, Grain.DAY)
         params += [number, span.type, grain, span.start, span.end, span.subject]
@@ -155,13 +156,13 @@ def replace_tips(ledger: LedgerState, gone: dict[int, Row | None]) -> None:
 
 def flip_of(alert: Alert) -> Flip:
     """The flip that a threshold alert rests on, as if it opened; its total is not filled in."""
-    threshold, start, end = alert.threshold, alert.period_start, alert.period_end
-    assert threshold is not None and start is not None and end is not None
-    level = alert.level or 0
+    threshold, level = alert.threshold, alert.level or 0
+    if threshold is None:
+        raise ValueError("A custom alert rests on no threshold.")
     return Flip(
         threshold_id=threshold.pk,
         revision=alert.revision,
-        span=Span(threshold.type, start, end, alert.subject),
+        span=Span(threshold.type, *alert.period, alert.subject),
         level=level,
         opens=True,
         total=0,

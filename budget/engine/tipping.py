@@ -39,13 +39,12 @@ def find_tips(user_id: int, flips: Sequence[Flip]) -> None:
         return
     days = read_days(user_id, periods)
     walks = [(flip, walk(days[flip.category_id], flip)) for flip in periods]
-    waiting = [(flip, steps, next(steps, None)) for flip, steps in walks]
+    # A walk that asks for no day at all has no tipping row.
+    waiting = [(flip, steps, day) for flip, steps in walks for day in [next(steps, None)] if day]
     while waiting:
-        entries = read_entries(user_id, {day for _, _, day in waiting if day is not None})
+        entries = read_entries(user_id, {day for _, _, day in waiting})
         still = []
         for flip, steps, day in waiting:
-            if day is None:
-                continue
             try:
                 still.append((flip, steps, steps.send(entries[day])))
             except StopIteration as end:

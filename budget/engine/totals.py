@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db import connection
 
@@ -46,7 +47,7 @@ def window_totals(ledger: LedgerState, windows: Sequence[Window]) -> list[int]:
     found: list[int] = []
     for at in range(0, len(windows), WINDOWS_A_QUERY):
         part = windows[at : at + WINDOWS_A_QUERY]
-        params: list[object] = []
+        params: list[Any] = []
         for number, window in enumerate(part):
             grain = window.grain(ledger.calendar)
             params += [number, window.category_id or 0, grain, window.start, window.end]

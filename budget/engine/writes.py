@@ -38,14 +38,14 @@ def provision(user_id: int) -> None:
     """Give a new user what every user has: ledger, settings, built-in types and category."""
     with transaction.atomic(savepoint=False):
         lock_ledger(user_id)
-        models.QuerySet(TransactionType).bulk_create(
+        TransactionType._base_manager.bulk_create(
             TransactionType(
                 user_id=user_id, slug=slug, name=name, key=fold(name), effect=effect, builtin=True
             )
             for slug, name, effect in BUILTIN_TYPES
         )
         name = UNCATEGORISED
-        models.QuerySet(Category).bulk_create(
+        Category._base_manager.bulk_create(
             [
                 Category(
                     user_id=user_id,
@@ -56,7 +56,7 @@ def provision(user_id: int) -> None:
                 )
             ]
         )
-        models.QuerySet(Profile).bulk_create([Profile(user_id=user_id)])
+        Profile._base_manager.bulk_create([Profile(user_id=user_id)])
 
 
 def transaction_written(change: Change, after: Row | None) -> None:
@@ -98,7 +98,7 @@ def record_transactions(
             row.user_id = user_id
             row.prepare()
         refuse_taken(user_id, rows)
-        stored = models.QuerySet(Transaction).bulk_create(rows, batch_size=BATCH)
+        stored = Transaction._base_manager.bulk_create(rows, batch_size=BATCH)
         written = [row.in_memory() for row in stored]
         rollups.add(ledger, written)
         evaluate_many(ledger, written, cause)
@@ -190,7 +190,7 @@ def merge_categories(source: Category, target: Category) -> None:
         if source.builtin:
             raise Conflict(f"The built-in category {UNCATEGORISED} cannot be merged away.")
         for model in (Transaction, Threshold):
-            mine = models.QuerySet(model).filter(user_id=user_id, category=source)
+            mine = model._base_manager.filter(user_id=user_id, category=source)
             mine.update(category=target)
         rollups.merge(ledger, source.pk, target.pk)
         thresholds = Threshold.objects.kept().filter(user_id=user_id, category=target)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from django.conf import settings
@@ -125,6 +127,20 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"alert {self.pk}, {self.status}"
+
+    @property
+    def period(self) -> tuple[date, date]:
+        """First day and first day after, of a threshold alert; ValueError for a custom one."""
+        if self.period_start is None or self.period_end is None:
+            raise ValueError("A custom alert has no period.")
+        return self.period_start, self.period_end
+
+    @property
+    def then(self) -> tuple[Decimal, Decimal, datetime]:
+        """Total, limit and time of the last flip; ValueError for a custom alert."""
+        if self.then_total is None or self.then_limit is None or self.then_at is None:
+            raise ValueError("A custom alert has no total.")
+        return self.then_total, self.then_limit, self.then_at
 
 
 class EventKind(models.TextChoices):

@@ -155,7 +155,7 @@ def gather(row: Row) -> bool:
 
 @dataclass
 class Change:
-    """One row's write: the ledgers locked for it and the stored row before (None: there was none)."""
+    """One row's write: the ledgers locked for it, and the stored row before (None: no row)."""
 
     ledgers: dict[int, LedgerState]
     before: Row | None
@@ -210,21 +210,36 @@ class LedgerModel(models.Model):
     change: Change | None = None
     _loaded_user_id: int | None = None
 
-    objects = LedgerQuerySet.as_manager()
-
     class Meta:
         abstract = True
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row and every alert that follows from it, in one commit.
+
+        Raises Conflict where the rules forbid the write, ValidationError for a value that is none.
+        """
+        with self._changing() as change:
+            self.check_write(change.before)
+            super().save(*args, **kwargs)
+        self._loaded_user_id = self.user_id
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the row and resolve every alert that rested on it, in one commit."""
+        with self._changing():
+            self.check_delete()
+            return super().delete(*args, **kwargs)
+
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
-        instance = super().from_db(db, field_names, values)
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        instance = super().from_db(*args, **kwargs)
         instance._loaded_user_id = instance.__dict__.get("user_id")
         return instance
 
     def stored_row(self) -> Row | None:
         """The row as the database holds it now, by column; None where there is none."""
         columns = [field.attname for field in self._meta.concrete_fields]
-        return type(self)._base_manager.filter(pk=self.pk).values(*columns).first()
+        row: Row | None = type(self)._base_manager.filter(pk=self.pk).values(*columns).first()
+        return row
 
     def in_memory(self) -> Row:
         """The row as this instance holds it, by column."""
@@ -249,19 +264,3 @@ class LedgerModel(models.Model):
                 yield self.change
             finally:
                 self.change = None
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write the row and every alert that follows from it, in one commit.
-
-        Raises Conflict where the rules forbid the write, ValidationError for a value that is none.
-        """
-        with self._changing() as change:
-            self.check_write(change.before)
-            super().save(*args, **kwargs)
-        self._loaded_user_id = self.user_id
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the row and resolve every alert that rested on it, in one commit."""
-        with self._changing():
-            self.check_delete()
-            return super().delete(*args, **kwargs)

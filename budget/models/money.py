@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from django.db.models.expressions import Expression
 
 CENT = Decimal("0.01")
+Set = TypeVar("Set")
+Get = TypeVar("Get")
 MAX_DIGITS = 14
 MAX_AMOUNT = Decimal("999999999999.99")
 
@@ -54,12 +56,16 @@ def parse_amount(value: object) -> Decimal:
     return exact
 
 
-class MoneyField(models.BigIntegerField):  # type: ignore[type-arg]
+class MoneyField(models.BigIntegerField[Set, Get]):
     """BIGINT minor units that read and write as `Decimal` with two places.
 
     SQLite would sum a DECIMAL column as binary floats (ten times 0.10 is not 1), so both databases
     hold whole numbers.
     """
+
+    # What the typing plugin reads: the Python types of an assignment and of an attribute.
+    _pyi_private_set_type: Decimal | int | str  # type: ignore[assignment]
+    _pyi_private_get_type: Decimal  # type: ignore[assignment]
 
     description = "Exact amount with two decimal places"
 

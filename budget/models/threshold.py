@@ -12,7 +12,7 @@ from django.utils import timezone
 from budget.models.category import NAME_LENGTH, Category
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
-from budget.models.money import MAX_AMOUNT, MoneyField, share
+from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount, share
 from budget.models.text import NOT_A_SLUG, SLUG_LENGTH, make_slug, tidy
 
 MAX_LEVELS = 10
@@ -35,6 +35,13 @@ class Operator(models.TextChoices):
 
 class Measure(models.TextChoices):
     SPENDING = "spending"
+
+
+CHOICES: dict[str, type[models.TextChoices]] = {
+    "type": PeriodType,
+    "operator": Operator,
+    "measure": Measure,
+}
 
 
 def default_levels() -> list[int]:
@@ -169,13 +176,13 @@ class Threshold(LedgerModel):
         if not 1 <= len(self.name) <= NAME_LENGTH:
             errors["name"] = f"A name has 1 to {NAME_LENGTH} characters."
         try:
-            self.amount = self._meta.get_field("amount").to_python(self.amount)
+            self.amount = parse_amount(self.amount)
             if not 0 <= self.amount <= MAX_AMOUNT:
                 raise ValidationError(f"An amount lies between 0 and {MAX_AMOUNT}.")
         except ValidationError as error:
             errors["amount"] = error.messages[0]
-        for name in ("type", "operator", "measure"):
-            if getattr(self, name) not in dict(self._meta.get_field(name).flatchoices):
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices.values:
                 errors[name] = f"{getattr(self, name)!r} is not available."
         if not valid_levels(self.levels):
             errors["levels"] = (

@@ -12,12 +12,13 @@ from django.db import models
 
 from budget.models.category import Category
 from budget.models.errors import Conflict
-from budget.models.ledger import MAX_DATE, MIN_DATE, LedgerModel, Row
-from budget.models.money import MAX_AMOUNT, MoneyField
+from budget.models.ledger import MAX_DATE, MIN_DATE, LedgerModel, LedgerQuerySet, Row
+from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount
 from budget.models.transaction_type import TransactionType
 
 DESCRIPTION_LENGTH = 500
 EXTERNAL_ID_LENGTH = 200
+DATE: models.DateField[date | str, date] = models.DateField()
 
 
 class TransactionDict(TypedDict):
@@ -29,6 +30,10 @@ class TransactionDict(TypedDict):
     amount: str
     type: str
     external_id: str | None
+
+
+class TransactionQuerySet(LedgerQuerySet["Transaction"]):
+    """The transactions of a user; `engine.record_transactions` stores many at once."""
 
 
 class Transaction(LedgerModel):
@@ -50,12 +55,15 @@ class Transaction(LedgerModel):
     type = models.ForeignKey(
         TransactionType, models.PROTECT, related_name="transactions", db_index=False
     )
-    external_id = models.CharField(
+    # NULL, not "": without one, rows must not collide in the unique rule.
+    external_id = models.CharField(  # noqa: DJ001
         max_length=EXTERNAL_ID_LENGTH,
         null=True,
         blank=True,
         default=None,
     )
+
+    objects = TransactionQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-date", "-id"]
@@ -89,11 +97,11 @@ class Transaction(LedgerModel):
 
         Raises ValidationError for a value that is none, and for a category or type of another user.
         """
-        self.date = self._meta.get_field("date").to_python(self.date)
-        self.amount = self._meta.get_field("amount").to_python(self.amount)
+        self.date = DATE.to_python(self.date)
+        self.amount = parse_amount(self.amount)
         self.description = unicodedata.normalize("NFC", self.description)
         self.external_id = self.external_id or None
-        if not isinstance(self.date, date) or not MIN_DATE <= self.date <= MAX_DATE:
+        if not MIN_DATE <= self.date <= MAX_DATE:
             raise ValidationError({"date": f"A date lies between {MIN_DATE} and {MAX_DATE}."})
         if self.category.user_id != self.user_id:
             raise ValidationError({"category": "The category belongs to another user."})
@@ -103,7 +111,8 @@ class Transaction(LedgerModel):
     def stored_row(self) -> Row | None:
         columns = [field.attname for field in self._meta.concrete_fields]
         rows = Transaction._base_manager.filter(pk=self.pk)
-        return rows.values(*columns, effect=models.F("type__effect")).first()
+        row: Row | None = rows.values(*columns, effect=models.F("type__effect")).first()
+        return row
 
     def in_memory(self) -> Row:
         return {**super().in_memory(), "effect": self.type.effect}

@@ -9,7 +9,7 @@ from django.db import models
 
 from budget.models.category import KEY_LENGTH, NAME_LENGTH, tidy_name
 from budget.models.errors import Conflict
-from budget.models.ledger import LedgerModel, Row
+from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
 from budget.models.text import SLUG_LENGTH, make_slug
 
 
@@ -30,6 +30,10 @@ BUILTIN_TYPES = (
 )
 
 
+class TransactionTypeQuerySet(LedgerQuerySet["TransactionType"]):
+    """The types of a user."""
+
+
 class TransactionType(LedgerModel):
     """A user's transaction type; four are built in and cannot be edited, users add their own.
 
@@ -47,6 +51,8 @@ class TransactionType(LedgerModel):
     slug = models.CharField(max_length=SLUG_LENGTH, blank=True)
     effect = models.CharField(max_length=8, choices=Effect)
     builtin = models.BooleanField(default=False, editable=False)
+
+    objects = TransactionTypeQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["slug"]
