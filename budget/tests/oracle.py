@@ -7,7 +7,7 @@ minor units (cents) throughout.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -103,17 +103,21 @@ class AlertState:
     tip: int | None
     then_total: int
     then_limit: int
+    then_at: datetime
+    opened_at: datetime
     late: bool
-    episodes: int = 0
-    acknowledged: bool = False
+    episodes: int
+    resolved_at: datetime | None = None
+    acknowledged_at: datetime | None = None
 
 
 class Event(NamedTuple):
-    """One line of the event log, without its time and number."""
+    """One line of the event log, without its number."""
 
     key: Key
     kind: str
     cause: str
+    at: datetime
     total: int
     limit: int
     transaction: int | None
@@ -147,8 +151,9 @@ def period(day: date, kind: str, week_start: int, month_start: int) -> tuple[dat
 class Book:
     """All that one user owns, and the alerts that follow from it."""
 
+    now: datetime
+    as_of: date
     settings: Settings = field(default_factory=Settings)
-    as_of: date = date.min
     types: dict[int, str] = field(default_factory=dict)
     rows: dict[int, Row] = field(default_factory=dict)
     limits: dict[int, Limit] = field(default_factory=dict)
@@ -225,6 +230,7 @@ class Book:
 
     def move(self, now: datetime) -> None:
         """Bring `as_of` to the user's local date, never back."""
+        self.now = now
         self.as_of = max(self.as_of, self.settings.today(now))
 
     def commit(self, cause: str, *, written: int | None = None, in_order: bool = True) -> None:
@@ -242,6 +248,9 @@ class Book:
                 self._resolve(key, cause)
             else:
                 self._keep_tip(key, held[key])
+        for alert in self.alerts.values():
+            if alert.tip not in self.rows:
+                alert.tip = None
 
     def _open(
         self, key: Key, rows: list[Row], cause: str, written: int | None, in_order: bool
@@ -258,17 +267,30 @@ class Book:
         old = self.alerts.get(key)
         late = end <= self.as_of
         episodes = old.episodes + 1 if old else 1
-        self.alerts[key] = AlertState("open", end, tip, total, limit.amount, late, episodes)
-        self.events.append(Event(key, "opened", cause, total, limit.amount, tip))
+        self.alerts[key] = AlertState(
+            "open", end, tip, total, limit.amount, self.now, self.now, late, episodes
+        )
+        self._record(key, "opened", cause)
 
     def _resolve(self, key: Key, cause: str) -> None:
         alert = self.alerts[key]
         alert.status = "resolved"
         alert.then_total = self.total_then(key)
         alert.then_limit = self.limits[key.threshold].amount
+        alert.then_at = alert.resolved_at = self.now
+        self._record(key, "resolved", cause)
+
+    def _record(self, key: Key, kind: str, cause: str) -> None:
+        alert = self.alerts[key]
         self.events.append(
-            Event(key, "resolved", cause, alert.then_total, alert.then_limit, alert.tip)
+            Event(key, kind, cause, self.now, alert.then_total, alert.then_limit, alert.tip)
         )
+
+    def acknowledge(self, key: Key, cause: str) -> None:
+        """Note that the user has seen an alert; it stays as true as it was."""
+        if self.alerts[key].acknowledged_at is None:
+            self.alerts[key].acknowledged_at = self.now
+            self._record(key, "acknowledged", cause)
 
     def _keep_tip(self, key: Key, rows: list[Row]) -> None:
         alert = self.alerts[key]
@@ -297,47 +319,44 @@ class Oracle:
 
     def add_user(self, user: int, types: dict[int, str]) -> Book:
         """A user with default settings and the given types (id -> effect)."""
-        book = Book(types=dict(types))
-        book.move(self.now)
+        book = Book(self.now, Settings().today(self.now), types=dict(types))
         self.books[user] = book
         return book
 
-    def _write(self, user: int, change: Callable[[Book], None]) -> Book:
+    def write(self, user: int) -> Book:
+        """Begin a write, which moves `as_of` first; the caller changes the book and commits it."""
         book = self.books[user]
         book.move(self.now)
-        change(book)
         return book
-
-    def look(self, user: int) -> None:
-        """A read: it moves `as_of` and nothing else."""
-        self.books[user].move(self.now)
 
     def save_row(self, user: int, row: Row) -> None:
         """Create or edit one row, taking it from another user where it was theirs."""
-        for owner, other in self.books.items():
-            if owner != user and row.id in other.rows:
-                self.delete_rows({owner: [row.id]}, written=row.id)
-        book = self._write(user, lambda book: book.rows.update({row.id: row}))
+        owners = [owner for owner, book in self.books.items() if row.id in book.rows]
+        if owners and owners != [user]:
+            self.delete_rows([row.id], written=row.id)
+        book = self.write(user)
+        book.rows[row.id] = row
         book.commit(SINGLE, written=row.id)
 
-    def delete_rows(self, gone: dict[int, list[int]], *, written: int | None = None) -> None:
-        """Delete rows (user -> ids), evaluating once a user."""
-        for user, ids in sorted(gone.items()):
-            book = self.books[user]
-            book.move(self.now)
-            for pk in ids:
-                del book.rows[pk]
-            book.commit(SINGLE, written=written, in_order=False)
+    def delete_rows(self, ids: list[int], *, written: int | None = None) -> None:
+        """Delete rows of any users, evaluating once a user."""
+        for user, book in sorted(self.books.items()):
+            gone = [pk for pk in ids if pk in book.rows]
+            if gone:
+                self.write(user)
+                for pk in gone:
+                    del book.rows[pk]
+                book.commit(SINGLE, written=written, in_order=False)
 
     def bulk(self, user: int, rows: list[Row], cause: str) -> None:
-        """Many rows of one user in one commit."""
-        book = self._write(user, lambda book: book.rows.update({row.id: row for row in rows}))
+        """Store many rows of one user in one commit."""
+        book = self.write(user)
+        book.rows.update({row.id: row for row in rows})
         book.commit(cause)
 
     def save_limit(self, user: int, limit: Limit, cause: str) -> None:
         """Create or edit a threshold; what changes what it looks at starts a new revision."""
-        book = self.books[user]
-        book.move(self.now)
+        book = self.write(user)
         old = book.limits.get(limit.id)
         if old:
             same = (old.type, old.category, old.operator)
@@ -348,15 +367,13 @@ class Oracle:
 
     def delete_limit(self, user: int, limit: int, cause: str) -> None:
         """Put a threshold away; its alerts stay readable."""
-        book = self.books[user]
-        book.move(self.now)
+        book = self.write(user)
         book.limits[limit].deleted = True
         book.commit(cause)
 
     def merge(self, user: int, source: int, target: int, cause: str) -> None:
         """Move everything of one category to another, with no new revision."""
-        book = self.books[user]
-        book.move(self.now)
+        book = self.write(user)
         for pk, row in book.rows.items():
             if row.category == source:
                 book.rows[pk] = row._replace(category=target)
@@ -369,19 +386,9 @@ class Oracle:
         book.commit(cause)
 
     def save_settings(self, user: int, settings: Settings, cause: str) -> None:
-        """Cut every period anew."""
-        book = self.books[user]
-        book.settings = settings
-        book.move(self.now)
-        book.commit(cause)
-
-    def acknowledge(self, user: int, key: Key, cause: str) -> None:
-        """Note that the user has seen an alert; it stays as true as it was."""
-        book = self.books[user]
-        book.move(self.now)
-        alert = book.alerts[key]
-        if not alert.acknowledged:
-            alert.acknowledged = True
-            book.events.append(
-                Event(key, "acknowledged", cause, book.total_then(key), alert.then_limit, alert.tip)
-            )
+        """Cut every period anew; another time zone may put the user's date a day back."""
+        book = self.write(user)
+        if settings != book.settings:
+            book.settings = settings
+            book.as_of = settings.today(self.now)
+            book.commit(cause)
