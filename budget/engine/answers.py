@@ -81,7 +81,7 @@ def read_ledger(user_id: int) -> LedgerState:
     if row is not None:
         calendar = Calendar(row.time_zone, row.week_start, row.month_start)
         if row.as_of >= calendar.today():
-            return LedgerState(user_id, row.as_of, row.version, row.event_seq, calendar)
+            return LedgerState(user_id, row.as_of, row.version, row.event_seq, row.rules, calendar)
     with transaction.atomic():
         ledger = lock_ledger(user_id)
         move_as_of(ledger)

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
-from django.db import connection, models
+from django.db import models
 
-from budget.engine import statements
 from budget.engine.flips import BATCH, Flip, save_ledger, write_flips
-from budget.engine.periods import PERIODS, Span, span_of, spans_of
-from budget.engine.rollups import exact_sums
+from budget.engine.periods import PERIODS, Span, span_of
 from budget.engine.tipping import COUNTED, find_tips
 from budget.engine.totals import GRAIN_OF, Window, single_amounts, window_totals
+from budget.engine.touched import flips_of_write
 from budget.models import (
     Alert,
     AlertStatus,
@@ -47,60 +46,6 @@ def move_as_of(ledger: LedgerState) -> None:
     if today > ledger.as_of:
         ledger.as_of = today
         save_ledger(ledger)
-
-
-def windows_of(row: Row, calendar: Calendar) -> list[Span]:
-    """The periods that a row counts in, and the row itself as a period."""
-    day = row["date"]
-    itself = Span(PeriodType.TRANSACTION, *_bounds(day, calendar), subject=row["id"])
-    return [*spans_of(day, calendar), itself]
-
-
-def _bounds(day: date, calendar: Calendar) -> tuple[date, date]:
-    span = span_of(PeriodType.DAILY, day, calendar)
-    return span.start, span.end
-
-
-def flips_of_write(ledger: LedgerState, before: Row | None, after: Row | None) -> list[Flip]:
-    """What flips by the write of one row, in one read."""
-    rows = [row for row in (before, after) if row is not None]
-    spans = list(dict.fromkeys(span for row in rows for span in windows_of(row, ledger.calendar)))
-    params: list[Any] = []
-    for number, span in enumerate(spans):
-        grain = GRAIN_OF.get(span.type, Grain.DAY)
-        params += [number, span.type, grain, span.start, span.end, span.subject]
-    params += [ledger.user_id, rows[0]["category_id"], rows[-1]["category_id"], ledger.user_id]
-    with connection.cursor() as cursor, exact_sums():
-        cursor.execute(statements.flips(len(spans)), params)
-        found = cursor.fetchall()
-    return [
-        Flip(
-            threshold_id=threshold_id,
-            revision=revision,
-            span=spans[number],
-            level=percent,
-            opens=bool(reached),
-            total=int(total),
-            limit=limit,
-            trigger=trigger,
-            strict=operator == Operator.GT,
-            category_id=category_id,
-            alert_id=None if state is None else abs(state),
-        )
-        for (
-            number,
-            threshold_id,
-            revision,
-            operator,
-            category_id,
-            limit,
-            percent,
-            trigger,
-            total,
-            state,
-            reached,
-        ) in found
-    ]
 
 
 def evaluate_write(ledger: LedgerState, before: Row | None, after: Row | None, cause: str) -> None:
@@ -199,17 +144,17 @@ def evaluate_set(
     """
     move_as_of(ledger)
     touched = None if dates is None else touched_starts(ledger.calendar, dates)
-    must = {flip.key: flip for flip in reached_levels(ledger, thresholds, touched)}
+    must = {flip.identity: flip for flip in reached_levels(ledger, thresholds, touched)}
     flips, have = [], set()
     by_id = {threshold.pk: threshold for threshold in thresholds}
     for alert in present_alerts(ledger, by_id, touched):
         flip = flip_of(alert)
-        have.add(flip.key)
+        have.add(flip.identity)
         is_open = alert.status == AlertStatus.OPEN
-        if flip.key in must and not is_open:
-            must[flip.key].alert_id = alert.pk
-            flips.append(must[flip.key])
-        elif flip.key not in must and is_open:
+        if flip.identity in must and not is_open:
+            must[flip.identity].alert_id = alert.pk
+            flips.append(must[flip.identity])
+        elif flip.identity not in must and is_open:
             flip.opens = False
             if alert.revision != by_id[flip.threshold_id].revision and old_category:
                 flip.category_id = old_category.get(flip.threshold_id, flip.category_id)
@@ -254,7 +199,7 @@ def reached_levels(
         for threshold in singles:
             for number, day, category_id, amount in rows:
                 if threshold.category_id in (None, category_id):
-                    span = Span(threshold.type, *_bounds(day, ledger.calendar), subject=number)
+                    span = replace(span_of(threshold.type, day, ledger.calendar), subject=number)
                     yield from levels_of(threshold, span, to_minor(amount))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from django.db import connection
 from django.utils import timezone
@@ -54,9 +55,10 @@ class Flip:
         return self.trigger + self.strict
 
     @property
-    def key(self) -> tuple[int, int, str, int, int]:
-        start = self.span.start.isoformat()
-        return (self.threshold_id, self.revision, start, self.span.subject, self.level)
+    def identity(self) -> tuple[int, int, date, int, int]:
+        """The alert's key within its user; also the order in which alerts are written."""
+        span = self.span
+        return (self.threshold_id, self.revision, span.start, span.subject, self.level)
 
     def present_span(self, calendar: Calendar) -> Span:
         """The period as the calendar cuts it now, from the same first day."""
@@ -91,7 +93,7 @@ def write_flips(ledger: LedgerState, flips: Sequence[Flip], cause: str) -> None:
     if not flips:
         return
     now = timezone.now()
-    ordered = sorted(flips, key=lambda flip: flip.key)
+    ordered = sorted(flips, key=lambda flip: flip.identity)
     known = Alert.objects.in_bulk([flip.alert_id for flip in ordered if flip.alert_id is not None])
     new, changed, alerts = [], [], []
     for flip in ordered:

@@ -12,6 +12,7 @@ from budget.engine import rollups
 from budget.engine.evaluate import counts_in, evaluate_set, flip_of, replace_tips
 from budget.engine.flips import append_events, recording, save_ledger
 from budget.engine.rollups import Key, Sums
+from budget.engine.rules import rules_changed
 from budget.engine.writes import set_calendar, store_levels
 from budget.models import (
     Alert,
@@ -118,6 +119,7 @@ def mend_levels(ledger: LedgerState) -> Iterator[Drift]:
             ThresholdLevel.objects.filter(threshold=threshold).values_list("percent", "trigger")
         )
         if store_levels(threshold):
+            rules_changed(ledger)
             yield Drift("level", f"threshold {threshold.pk} has {have}")
 
 

@@ -34,39 +34,21 @@ ON CONFLICT (user_id, grain, bucket, category_id, type_id) DO UPDATE
 SET amount = budget_rollup.amount + excluded.amount, count = budget_rollup.count + excluded.count
 """
 
-# One read: the totals of the thresholds that a write touches, and only the levels that flip.
-# MATERIALIZED keeps a total from being summed once a level. The alert's state is a scalar
-# subselect by its full key, because a join makes PostgreSQL scan all alerts of the user.
-FLIPS = """
-WITH span (number, kind, grain, lo, hi, subject) AS (VALUES {spans}),
-scope AS MATERIALIZED (
-  SELECT span.number, span.lo, span.subject, t.id, t.revision, t.operator, t.category_id, t.amount,
-    CASE WHEN span.subject = 0 THEN COALESCE((
-      SELECT SUM({signed}) FROM budget_rollup r JOIN budget_transactiontype y ON y.id = r.type_id
-      WHERE r.user_id = t.user_id AND r.grain = span.grain
-      AND r.bucket >= span.lo AND r.bucket < span.hi
-      AND (t.category_id IS NULL OR r.category_id = t.category_id)
-    ), 0) ELSE COALESCE((
-      SELECT x.amount FROM budget_transaction x JOIN budget_transactiontype y ON y.id = x.type_id
-      WHERE x.id = span.subject AND x.user_id = t.user_id AND x.date = span.lo
-      AND y.effect = 'spending' AND (t.category_id IS NULL OR x.category_id = t.category_id)
-    ), 0) END AS total
-  FROM budget_threshold t JOIN span ON span.kind = t.type
-  WHERE t.user_id = %s AND t.enabled AND t.deleted_at IS NULL
-  AND (t.category_id IS NULL OR t.category_id IN (%s, %s))
-),
-judged AS (
-  SELECT s.*, l.percent, l.trigger,
-    CASE s.operator WHEN 'gte' THEN s.total >= l.trigger ELSE s.total > l.trigger END AS reached,
-    (SELECT CASE a.status WHEN 'open' THEN a.id ELSE -a.id END FROM budget_alert a
-     WHERE a.user_id = %s AND a.threshold_id = s.id AND a.revision = s.revision
-     AND a.period_start = s.lo AND a.subject = s.subject AND a.level = l.percent
-     AND a.kind = 'threshold') AS state
-  FROM scope s JOIN budget_thresholdlevel l ON l.threshold_id = s.id
-)
-SELECT number, id, revision, operator, category_id, amount, percent, trigger, total, state, reached
-FROM judged WHERE reached <> (COALESCE(state, 0) > 0)
-ORDER BY id, lo, subject, percent
+# One pass over the few rollup rows that a write touches, with a column for each total needed.
+TOUCHED_TOTALS = """
+SELECT {columns} FROM budget_rollup r
+WHERE r.user_id = %s AND ({ranges}) AND r.type_id IN ({counted}){categories}
+"""
+TOUCHED_COLUMN = """
+COALESCE(SUM(CASE WHEN r.type_id IN ({refunds}) THEN -r.amount ELSE r.amount END)
+FILTER (WHERE r.grain = '{grain}' AND r.bucket >= %s AND r.bucket < %s{category}), 0)"""
+TOUCHED_RANGE = "(r.grain = '{grain}' AND r.bucket >= %s AND r.bucket < %s)"
+
+# What is open in some periods; reads the partial index budget_alert_open.
+OPEN_ALERTS = """
+SELECT threshold_id, revision, period_start, subject, level, id FROM budget_alert
+WHERE user_id = %s AND status = 'open' AND kind = 'threshold'
+AND period_start IN ({starts}) AND subject IN (0, %s)
 """
 
 # The totals of any windows, for answers: one read for a whole page.
@@ -87,10 +69,9 @@ def add_to_rollups(rows: int) -> str:
     return ADD_TO_ROLLUPS.format(rows=", ".join([ROLLUP_ROW] * rows))
 
 
-@lru_cache(maxsize=64)
-def flips(spans: int) -> str:
-    row = "(%s, %s, %s, %s, %s, %s)"
-    return FLIPS.format(spans=", ".join([row] * spans), signed=SIGNED_ROLLUP)
+def marks(count: int) -> str:
+    """Placeholders for that many parameters."""
+    return ", ".join(["%s"] * count)
 
 
 @lru_cache(maxsize=512)

@@ -13,6 +13,7 @@ from django.db import models, transaction
 from accounts.models import Profile
 from budget.engine import rollups
 from budget.engine.evaluate import evaluate_set, evaluate_write, move_as_of, replace_tips
+from budget.engine.rules import rules_changed
 from budget.models import (
     Calendar,
     Category,
@@ -126,11 +127,12 @@ def evaluate_many(ledger: LedgerState, rows: Sequence[Row], cause: str) -> None:
 
 def threshold_written(threshold: Threshold, change: Change) -> None:
     """Store the levels of a threshold and evaluate all of its periods."""
+    ledger = change.ledgers[threshold.user_id]
     store_levels(threshold)
+    rules_changed(ledger)
     before = change.before
     old_category = {threshold.pk: before["category_id"]} if before else None
     cause = Cause.THRESHOLD_DELETED if threshold.deleted_at else Cause.THRESHOLD_EDIT
-    ledger = change.ledgers[threshold.user_id]
     evaluate_set(ledger, [threshold], cause, old_category=old_category)
 
 
@@ -146,6 +148,11 @@ def store_levels(threshold: Threshold) -> bool:
         for percent, trigger in triggers.items()
     )
     return True
+
+
+def transaction_type_written(instance: TransactionType, change: Change) -> None:
+    """Note a new type, or another effect of one that no transaction uses yet."""
+    rules_changed(change.ledgers[instance.user_id])
 
 
 def profile_written(profile: Profile, change: Change) -> None:
@@ -193,6 +200,7 @@ def merge_categories(source: Category, target: Category) -> None:
             mine = model._base_manager.filter(user_id=user_id, category=source)
             mine.update(category=target)
         rollups.merge(ledger, source.pk, target.pk)
+        rules_changed(ledger)
         thresholds = Threshold.objects.kept().filter(user_id=user_id, category=target)
         evaluate_set(ledger, list(thresholds), Cause.CATEGORY_MERGE)
         source.delete()

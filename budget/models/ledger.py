@@ -5,6 +5,7 @@ Lock order everywhere: ledger rows ascending by user, then transactions, rollups
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -45,13 +46,23 @@ class Calendar:
 
 @dataclass
 class LedgerState:
-    """What the ledger row holds; while it is locked, nobody else can change it."""
+    """What the ledger row holds; while it is locked, nobody else can change it.
+
+    rules: a random number that changes with every threshold and transaction type of the user, so
+    that what was read of them under it holds for as long as it stands.
+    """
 
     user_id: int
     as_of: date
     version: int
     event_seq: int
+    rules: int
     calendar: Calendar
+
+
+def new_rules() -> int:
+    """A number that no ledger has had. Counting on would repeat one after a rollback."""
+    return secrets.randbits(63)
 
 
 class Ledger(models.Model):
@@ -68,6 +79,7 @@ class Ledger(models.Model):
     as_of = models.DateField()
     version = models.BigIntegerField(default=0)
     event_seq = models.BigIntegerField(default=0)
+    rules = models.BigIntegerField(default=new_rules)
     time_zone = models.CharField(max_length=64, default="UTC")
     week_start = models.SmallIntegerField(default=1)
     month_start = models.SmallIntegerField(default=1)
@@ -91,13 +103,14 @@ class Ledger(models.Model):
 # statement that sums would sum with a snapshot taken before the lock was granted.
 LOCK = """
 UPDATE budget_ledger SET version = version + 1 WHERE user_id = %s
-RETURNING as_of, version, event_seq, time_zone, week_start, month_start
+RETURNING as_of, version, event_seq, rules, time_zone, week_start, month_start
 """
 # SET LOCAL ends with the transaction, so a pooled connection keeps no state.
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s';"
 MAKE = """
-INSERT INTO budget_ledger (user_id, as_of, version, event_seq, time_zone, week_start, month_start)
-VALUES (%s, %s, 0, 0, 'UTC', 1, 1) ON CONFLICT DO NOTHING
+INSERT INTO budget_ledger
+(user_id, as_of, version, event_seq, rules, time_zone, week_start, month_start)
+VALUES (%s, %s, 0, 0, %s, 'UTC', 1, 1) ON CONFLICT DO NOTHING
 """
 
 
@@ -117,11 +130,11 @@ def lock_ledger(user_id: int) -> LedgerState:
         cursor.execute(statement, [user_id])
         row = cursor.fetchone()
         if row is None:
-            cursor.execute(MAKE, [user_id, Calendar().today()])
+            cursor.execute(MAKE, [user_id, Calendar().today(), new_rules()])
             cursor.execute(statement, [user_id])
             row = cursor.fetchone()
-    as_of, version, event_seq, *calendar = row
-    return LedgerState(user_id, as_date(as_of), version, event_seq, Calendar(*calendar))
+    as_of, version, event_seq, rules, *calendar = row
+    return LedgerState(user_id, as_date(as_of), version, event_seq, rules, Calendar(*calendar))
 
 
 def lock_ledgers(user_ids: Iterable[int]) -> dict[int, LedgerState]:
