@@ -1,0 +1,28 @@
+"""External ids made from what a row says, so that importing it again finds it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from budget.imports.rows import ParsedRow
+
+
+def external_ids(prefix: str, rows: Sequence[ParsedRow]) -> list[str]:
+    """An id for each row, in order: PREFIX:HASH OF THE IDENTITY:NUMBER.
+
+    Rows of one identity (two equal coffees on one day) are told apart by a number. It follows from
+    what the rows say and not from where they stand, so another order of lines gives each row the
+    same id.
+    """
+    alike: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        alike[row.identity].append(index)
+    ids = [""] * len(rows)
+    for identity, indexes in alike.items():
+        hashed = blake2b(identity.encode(), digest_size=16).hexdigest()
+        indexes.sort(key=lambda index: (rows[index].category, rows[index].description))
+        for number, index in enumerate(indexes, 1):
+            ids[index] = f"{prefix}:{hashed}:{number}"
+    return ids
