@@ -136,4 +136,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": environment.LOG_LEVEL},
+    # Django gives this logger a handler and a level of its own; with them a line would come twice.
+    "loggers": {"django": {"handlers": [], "level": environment.LOG_LEVEL}},
 }

@@ -131,6 +131,18 @@ def test_postgresql_keeps_connections_checked_and_named(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("debug", ["true", "false"])
+def test_a_line_is_logged_once_and_from_the_level_on(tmp_path: Path, debug: str) -> None:
+    code = (
+        "import django, logging; django.setup();"
+        "log = logging.getLogger('django.request'); log.info('quiet'); log.warning('loud')"
+    )
+    done = start(["-c", code], PRODUCTION | {"DEBUG": debug, "LOG_LEVEL": "warning"}, tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.count("loud") == 1
+    assert "quiet" not in done.stderr
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "settings"
     file.write_text(f"DEBUG=true\nSECRET_KEY={PRODUCTION['SECRET_KEY']}\nLOG_LEVEL=ERROR\n")
