@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django import forms
@@ -47,30 +46,30 @@ class BigTableAdmin(admin.ModelAdmin[M]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
-    ordering: Sequence[str] = ("-id",)
-    user_ordering: ClassVar[Sequence[str]] = ("-id",)
-    user_sortable: ClassVar[Sequence[str]] = ()
+    ordering: ClassVar[tuple[str, ...]] = ("-id",)
+    user_ordering: ClassVar[tuple[str, ...]] = ("-id",)
+    user_sortable: ClassVar[tuple[str, ...]] = ()
     # Django shows the search box where this says anything; get_search_results has the rules.
-    search_fields: Sequence[str] = ("id",)
+    search_fields = ("id",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OneUserChangeList]:
         return OneUserChangeList
 
-    def default_ordering(self, owner_id: int | None) -> Sequence[str]:
+    def default_ordering(self, owner_id: int | None) -> tuple[Any, ...]:
         return self.ordering if owner_id is None else self.user_ordering
 
-    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         return self.default_ordering(chosen_user(request))
 
-    def get_sortable_by(self, request: HttpRequest) -> Sequence[str]:
+    def get_sortable_by(self, request: HttpRequest) -> tuple[Any, ...]:
         return ("id",) if chosen_user(request) is None else ("id", *self.user_sortable)
 
 
 class OwnedAdmin(BigTableAdmin[M]):
     """Rows that belong to users: the list is narrowed to one user first, then searched by text."""
 
-    list_filter: Sequence[Any] = (("user", PickFilter),)
-    list_select_related: Sequence[str] = ("user",)
+    list_filter: ClassVar[tuple[Any, ...]] = (("user", PickFilter),)
+    list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     search_help_text = "An id or an exact username. To search by text, choose a user first."
 
     @admin.display(description="user")
@@ -188,8 +187,8 @@ class LedgerAdmin(RefusingAdmin[L], OwnedAdmin[L]):
     """
 
     form = OwnedForm
-    autocomplete_fields: Sequence[str] = ("user",)
-    owned: ClassVar[Sequence[str]] = ()
+    autocomplete_fields: ClassVar[tuple[str, ...]] = ("user",)
+    owned: ClassVar[tuple[str, ...]] = ()
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -205,13 +204,17 @@ class LedgerAdmin(RefusingAdmin[L], OwnedAdmin[L]):
         lock_ledger(found.user_id)
         return super().get_object(request, object_id, from_field)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: L | None = None) -> Sequence[Any]:
+    def get_fields(self, request: HttpRequest, obj: L | None = None) -> tuple[Any, ...]:
+        fields = super().get_fields(request, obj)
+        told = () if obj is not None else self.get_readonly_fields(request)
+        return tuple(field for field in fields if field not in told)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: L | None = None) -> tuple[Any, ...]:
+        """A row stays with its user."""
         fixed = () if obj is None else ("user",)
         return (*fixed, *super().get_readonly_fields(request, obj))
 
-    def formfield_for_foreignkey(
-        self, db_field: Any, request: HttpRequest, **kwargs: Any
-    ) -> Any:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.owned:
             kwargs["widget"] = OwnedSelect(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import get_model_from_relation
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import models
@@ -17,7 +18,7 @@ from django.utils.safestring import SafeString
 USER = "user__id__exact"
 PICKED = "__id__exact"
 JS = ("admin/js/jquery.init.js", "budget/admin/owner.js")
-CSS = {"screen": ("budget/admin/picking.css",)}
+CSS: dict[str, Sequence[str]] = {"screen": ("budget/admin/picking.css",)}
 
 
 def id_in(text: str | None) -> int | None:
@@ -97,10 +98,11 @@ class PickFilter(admin.FieldListFilter):
         widget = OwnedSelect(self.field, self.site, {"data-width": "100%", "aria-label": label})
         if self.field.name != "user":
             widget.owner_id = self.owner_id
-        rows = self.field.remote_field.model._default_manager.all()
+        rows = get_model_from_relation(self.field)._default_manager.all()
         field = forms.ModelChoiceField(rows, required=False, widget=widget)
         name = self.field.name
-        return field.widget.render(self.parameter, self.picked, {"id": f"pick-{name}"})
+        shown: SafeString = field.widget.render(self.parameter, self.picked, {"id": f"pick-{name}"})
+        return shown
 
 
 class GivenFilter(PickFilter):
@@ -126,4 +128,5 @@ class OneUserChangeList(ChangeList):
         return super().get_ordering_field(field_name)
 
     def _get_default_ordering(self) -> Any:
-        return self.model_admin.default_ordering(self.owner_id)
+        model_admin: Any = self.model_admin
+        return model_admin.default_ordering(self.owner_id)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.utils import model_ngettext
@@ -57,7 +57,7 @@ class RefusingAdmin(admin.ModelAdmin[M]):
     A write that opened or resolved alerts says how many.
     """
 
-    actions = ("delete_selected",)
+    actions: Sequence[Any] = ("delete_selected",)
 
     def get_form(
         self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any
@@ -122,14 +122,12 @@ class RefusingAdmin(admin.ModelAdmin[M]):
         Django's own answer would load every row that refers to them. Raises Conflict where the
         model forbids the delete.
         """
-        named = self.opts.verbose_name_plural
         shown = []
         for obj in objs:
             self.check_delete(request, obj)
-            shown.append(
-                format_html("{}: {}", self.opts.verbose_name, link(page_url(self.model, obj.pk), obj))
-            )
-        return shown, {named: len(shown)}, set(), []
+            page = link(page_url(self.model, obj.pk), obj)
+            shown.append(format_html("{}: {}", self.opts.verbose_name, page))
+        return shown, {self.opts.verbose_name_plural: len(shown)}, set(), []
 
     def check_delete(self, request: HttpRequest, obj: M) -> None:
         """Raise Conflict for a row that cannot be deleted."""

@@ -1,0 +1,61 @@
+"""The ledger and the rollups: the engine's own rows, to look at."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.safestring import SafeString
+
+from budget.models import Ledger, Rollup
+from budget.models.money import from_minor
+from financial_alerts.admin.base import ReadOnlyAdmin
+from financial_alerts.admin.links import link, page_url
+from financial_alerts.admin.picking import PickFilter
+
+
+@admin.register(Ledger)
+class LedgerRowAdmin(ReadOnlyAdmin[Ledger]):
+    fields = (
+        "account",
+        "as_of",
+        "version",
+        "event_seq",
+        "time_zone",
+        "week_start",
+        "month_start",
+    )
+    list_display = ("page", *fields)
+    ordering = ("-pk",)
+    user_ordering = ("-pk",)
+    search_help_text = "The id or the exact username of a user."
+
+    @admin.display(description="ledger")
+    def page(self, obj: Ledger) -> SafeString:
+        return link(page_url(Ledger, obj.pk), obj.pk)
+
+
+@admin.register(Rollup)
+class RollupAdmin(ReadOnlyAdmin[Rollup]):
+    """Sums of a day or month; their effect on spending is the type's."""
+
+    fields = ("account", "grain", "bucket", "category", "type", "money", "count")
+    list_display = ("id", *fields)
+    list_filter = (
+        ("user", PickFilter),
+        "grain",
+        ("category", PickFilter),
+        ("type", PickFilter),
+    )
+    list_select_related = ("user", "category", "type")
+    date_hierarchy = "bucket"
+    user_ordering = ("-bucket", "-id")
+    user_sortable = ("bucket", "count")
+
+    def by_text(self, term: str) -> Q:
+        return Q(category__name__icontains=term)
+
+    @admin.display(description="amount")
+    def money(self, obj: Rollup) -> Decimal:
+        return from_minor(obj.amount)
