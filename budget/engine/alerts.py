@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
+from budget.engine.evaluate import move_as_of
 from budget.engine.flips import append_events
 from budget.models import Alert, AlertKind, AlertStatus, Cause, EventKind, Threshold
 from budget.models.ledger import lock_ledger
@@ -17,6 +18,7 @@ def acknowledge(user_id: int, alert_id: int, acknowledged: bool = True) -> Alert
     """
     with transaction.atomic(savepoint=False):
         ledger = lock_ledger(user_id)
+        move_as_of(ledger)
         alert = Alert.objects.get(user_id=user_id, pk=alert_id)
         if (alert.acknowledged_at is not None) == acknowledged:
             return alert
@@ -31,6 +33,7 @@ def raise_custom_alert(user_id: int, message: str, threshold: Threshold | None =
     """Open an alert with the user's own message, 1 to 1000 characters; no rule ever closes it."""
     with transaction.atomic(savepoint=False):
         ledger = lock_ledger(user_id)
+        move_as_of(ledger)
         alert = Alert.objects.create(
             user_id=user_id,
             kind=AlertKind.CUSTOM,

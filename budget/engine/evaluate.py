@@ -49,7 +49,7 @@ def move_as_of(ledger: LedgerState) -> None:
 
 
 def evaluate_write(ledger: LedgerState, before: Row | None, after: Row | None, cause: str) -> None:
-    """Evaluate what one row's insert (before is None), edit or delete (after is None) touches."""
+    """Bring rollups and alerts up to one row's insert (before is None), edit or delete."""
     move_as_of(ledger)
     flips = flips_of_write(ledger, before, after)
     if after is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -11,6 +11,7 @@ from django.db import DataError, IntegrityError, OperationalError, connection, m
 
 from budget.engine import statements
 from budget.engine.periods import month_of
+from budget.engine.statements import Step
 from budget.models import Grain, LedgerOverflow, LedgerState, Rollup, Transaction
 from budget.models.ledger import Row
 from budget.models.money import to_minor
@@ -45,33 +46,38 @@ def keys_of(ledger: LedgerState, row: Row) -> list[Key]:
 
 def add(ledger: LedgerState, rows: Iterable[Row]) -> None:
     """Add rows to their days and months. Raises LedgerOverflow beyond 9 * 10^15 minor units."""
+    upsert(ledger, sums_of(ledger, rows))
+
+
+def sums_of(ledger: LedgerState, rows: Iterable[Row]) -> Sums:
+    """Amount and count of some rows, by day and by month."""
     sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
     for row in rows:
         for key in keys_of(ledger, row):
-            sums[key][0] += to_minor(row["amount"])
-            sums[key][1] += 1
-    upsert(ledger, {key: (amount, count) for key, (amount, count) in sums.items()})
+            found = sums[key]
+            found[0] += to_minor(row["amount"])
+            found[1] += 1
+    return {key: (amount, count) for key, (amount, count) in sums.items()}
 
 
 def upsert(ledger: LedgerState, sums: Sums) -> None:
     """Add amounts and counts to rollup rows, in key order."""
     ordered = sorted(sums.items())
-    with connection.cursor() as cursor, exact_sums():
+    with exact_sums():
         for at in range(0, len(ordered), ROWS_A_STATEMENT):
-            part = ordered[at : at + ROWS_A_STATEMENT]
-            params = [value for key, sum in part for value in (ledger.user_id, *key, *sum)]
-            cursor.execute(statements.add_to_rollups(len(part)), params)
+            statements.run([upsert_step(ledger, ordered[at : at + ROWS_A_STATEMENT])])
 
 
-def take(ledger: LedgerState, row: Row, *, amount: int | None = None, count: int = 1) -> None:
-    """Take a row, or an amount in minor units only, out of its day and month."""
-    minor = to_minor(row["amount"]) if amount is None else amount
+def upsert_step(ledger: LedgerState, sums: Sequence[tuple[Key, tuple[int, int]]]) -> Step:
+    params = [value for key, sum in sums for value in (ledger.user_id, *key, *sum)]
+    return statements.add_to_rollups(len(sums)), params
+
+
+def take_step(ledger: LedgerState, row: Row, minor: int, count: int) -> Step:
+    """Take minor units and a number of rows out of the day and month that a row lies in."""
     (_, day, category_id, type_id), (_, month, _, _) = keys_of(ledger, row)
-    with connection.cursor() as cursor, exact_sums():
-        cursor.execute(
-            statements.TAKE_FROM_ROLLUPS,
-            [minor, count, ledger.user_id, category_id, type_id, day, month],
-        )
+    params = [minor, count, ledger.user_id, category_id, type_id, day, month]
+    return statements.TAKE_FROM_ROLLUPS, params
 
 
 def take_all(ledger: LedgerState, rows: Iterable[Row]) -> None:
@@ -83,21 +89,20 @@ def take_all(ledger: LedgerState, rows: Iterable[Row]) -> None:
         found[1] += 1
     for (_, day, category_id, type_id), (amount, count) in sorted(sums.items()):
         row = {"date": day, "category_id": category_id, "type_id": type_id}
-        take(ledger, row, amount=amount, count=count)
+        statements.run([take_step(ledger, row, amount, count)])
 
 
-def move(ledger: LedgerState, before: Row | None, after: Row | None) -> None:
-    """Replace what a row counted for by what it counts for now."""
-    same_key = before and after and keys_of(ledger, before) == keys_of(ledger, after)
-    if before and after and same_key:
+def steps(ledger: LedgerState, before: Row | None, after: Row | None) -> list[Step]:
+    """What replaces a row's old part in the rollups by its new one."""
+    if before and after and keys_of(ledger, before) == keys_of(ledger, after):
         change = to_minor(before["amount"]) - to_minor(after["amount"])
-        if change:
-            take(ledger, before, amount=change, count=0)
-        return
+        return [take_step(ledger, before, change, 0)]
+    found = []
     if before:
-        take(ledger, before)
+        found.append(take_step(ledger, before, to_minor(before["amount"]), 1))
     if after:
-        add(ledger, [after])
+        found.append(upsert_step(ledger, sorted(sums_of(ledger, [after]).items())))
+    return found
 
 
 def of_transactions(user_id: int, month_start: int) -> Sums:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 from budget.models import Effect, Ledger, LedgerState, Operator, ThresholdLevel, TransactionType
 from budget.models.ledger import new_rules
@@ -56,29 +57,29 @@ def _read_rules(user_id: int, number: int) -> Rules:
     types: dict[str, set[int]] = defaultdict(set)
     for pk, effect in TransactionType.objects.filter(user_id=user_id).values_list("id", "effect"):
         types[effect].add(pk)
-    triggers: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    thresholds = {}
     levels = ThresholdLevel.objects.filter(
         threshold__user_id=user_id,
         threshold__enabled=True,
         threshold__deleted_at__isnull=True,
     )
-    for level in levels.select_related("threshold").order_by("threshold", "percent"):
-        thresholds[level.threshold_id] = level.threshold
-        triggers[level.threshold_id].append((level.percent, level.trigger))
-    rules = [
-        Rule(
-            threshold_id=pk,
-            revision=threshold.revision,
-            type=threshold.type,
-            category_id=threshold.category_id,
-            strict=threshold.operator == Operator.GT,
-            limit=to_minor(threshold.amount),
-            triggers=tuple(triggers[pk]),
-        )
-        for pk, threshold in thresholds.items()
-    ]
-    return Rules(tuple(rules), frozenset(types[Effect.SPENDING]), frozenset(types[Effect.REFUND]))
+    rows = levels.order_by("threshold", "percent").values_list(
+        "threshold_id",
+        "threshold__revision",
+        "threshold__type",
+        "threshold__category_id",
+        "threshold__operator",
+        "threshold__amount",
+        "percent",
+        "trigger",
+    )
+    thresholds = []
+    for head, group in groupby(rows.iterator(), key=lambda row: row[:6]):
+        pk, revision, type, category_id, operator, amount = head
+        triggers = tuple(row[6:] for row in group)
+        strict, limit = operator == Operator.GT, to_minor(amount)
+        thresholds.append(Rule(pk, revision, type, category_id, strict, limit, triggers))
+    spending, refunds = frozenset(types[Effect.SPENDING]), frozenset(types[Effect.REFUND])
+    return Rules(tuple(thresholds), spending, refunds)
 
 
 def rules_changed(ledger: LedgerState) -> None:

@@ -67,7 +67,6 @@ def transaction_written(change: Change, after: Row | None) -> None:
         old = before if before and before["user_id"] == user_id else None
         new = after if after and after["user_id"] == user_id else None
         if old is not None or new is not None:
-            rollups.move(ledger, old, new)
             evaluate_write(ledger, old, new, Cause.TRANSACTION)
 
 
