@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
+handler400 = "budget.http.bad_request"
+handler404 = "budget.http.not_found"
+handler500 = "budget.http.server_error"
 
-if find_spec("budget.urls") is not None:
-    urlpatterns.append(path("api/", include("budget.urls")))
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("api/", include("budget.urls")),
+]

@@ -1,0 +1,237 @@
+"""Every request comes through here: credential, method, input, atomic block, answer.
+
+A view is called with what was sent, already validated, and returns an Answer; what it raises
+becomes a problem. A new route is closed to strangers without a word about it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pydantic
+from django.contrib.auth.models import User
+from django.db import OperationalError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import URLPattern, path
+from django.utils.cache import patch_vary_headers
+
+from accounts.authentication import authenticate
+from budget.engine import describe_alerts, read_ledger, recording
+from budget.http.body import is_text, read_object
+from budget.http.problems import ApiError, FieldError, Problem, answer_to, is_deadlock, pointer
+from budget.models import Ledger, LedgerState
+from budget.models.ledger import lock_ledger
+from budget.schemas.base import Body, Query, Schema, sentence
+
+logger = logging.getLogger(__name__)
+
+READS = 3
+
+
+class ApiRequest(HttpRequest):
+    """A request whose sender is known. ledger: on steady reads, the state they are true for."""
+
+    user: User
+    ledger: LedgerState
+
+
+@dataclass
+class Answer:
+    """What a view has to say; a write's also gets `alerts`, which it opened and resolved."""
+
+    body: dict[str, Any]
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def created(request: HttpRequest, body: dict[str, Any]) -> Answer:
+    """201 with the place of the new row, which lies under the collection's own path."""
+    return Answer(body, 201, {"Location": f"{request.path}/{body['id']}"})
+
+
+View = Callable[..., Answer]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A view and what it takes.
+
+    steady: the answer shows totals beside rows, so all of it must come from one state of the
+    ledger.
+    """
+
+    view: View
+    body: type[Body] | None = None
+    query: type[Query] = Query
+    steady: bool = False
+
+    def __call__(self, request: ApiRequest, sent: dict[str, Any] | None, keys: Any) -> Answer:
+        """Validate what was sent, then call the view with it."""
+        query = read_query(request, self.query)
+        given: dict[str, Any] = {} if self.query is Query else {"query": query}
+        if self.body is not None:
+            given["body"] = validated(self.body, sent, request.user)
+        return self.view(request, **given, **keys)
+
+
+def takes(
+    *, body: type[Body] | None = None, query: type[Query] = Query, steady: bool = False
+) -> Callable[[View], Handler]:
+    """Declare what a view takes: it gets `body` and `query` as validated objects."""
+    return lambda view: Handler(view, body, query, steady)
+
+
+def rest_path(route: str, **handlers: View | Handler) -> URLPattern:
+    """A URL with its table of methods: rest_path("alert", GET=list_alerts, POST=create_alert)."""
+    table = {
+        method: handler if isinstance(handler, Handler) else Handler(handler)
+        for method, handler in handlers.items()
+    }
+    return path(route, Door(table))
+
+
+class Door:
+    """The one function behind every URL of the API."""
+
+    # Whether CSRF matters depends on the credential, so authenticate() checks it.
+    csrf_exempt = True
+
+    def __init__(self, handlers: dict[str, Handler]) -> None:
+        self.handlers = handlers
+        head = ["HEAD"] if "GET" in handlers else []
+        self.allow = ", ".join([*handlers, *head, "OPTIONS"])
+
+    def __call__(self, request: HttpRequest, **keys: Any) -> HttpResponseBase:
+        try:
+            response = self.respond(request, keys)
+        except Exception as error:
+            response = answer_to(request, error)
+        # Nothing in between may keep an answer for somebody else.
+        response.headers["Cache-Control"] = "private, no-cache"
+        patch_vary_headers(response, ("Authorization", "Cookie"))
+        return response
+
+    def respond(self, request: HttpRequest, keys: dict[str, Any]) -> HttpResponse:
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers={"Allow": self.allow})
+        known = identified(request)
+        handler = self.handlers.get("GET" if request.method == "HEAD" else request.method or "")
+        if handler is None:
+            detail = f"Allowed here: {self.allow}."
+            raise ApiError(Problem.METHOD, detail, headers={"Allow": self.allow})
+        sent = None if handler.body is None else read_object(request)
+        answer = (
+            read(known, handler, keys)
+            if request.method in ("GET", "HEAD")
+            else write(known, handler, sent, keys)
+        )
+        return JsonResponse(answer.body, status=answer.status, headers=answer.headers)
+
+
+def identified(request: HttpRequest) -> ApiRequest:
+    """The request with its user on it. Raises Unauthenticated and CsrfFailed."""
+    request.user = authenticate(request)
+    return request  # type: ignore[return-value]
+
+
+def read(request: ApiRequest, handler: Handler, keys: dict[str, Any]) -> Answer:
+    """Answer a read; a steady one from one state of the ledger.
+
+    Every write counts the ledger's version, so a version that is the same before and after means
+    that nothing was committed in between. Where writers leave no such gap, their lock does.
+    """
+    if not handler.steady:
+        return handler(request, None, keys)
+    for _ in range(READS):
+        request.ledger = read_ledger(request.user.pk)
+        answer = handler(request, None, keys)
+        if unchanged(request.ledger):
+            return answer
+    with transaction.atomic():
+        lock_ledger(request.user.pk)
+        request.ledger = read_ledger(request.user.pk)
+        return handler(request, None, keys)
+
+
+def unchanged(ledger: LedgerState) -> bool:
+    return Ledger.objects.filter(pk=ledger.user_id, version=ledger.version).exists()
+
+
+def write(
+    request: ApiRequest, handler: Handler, sent: dict[str, Any] | None, keys: dict[str, Any]
+) -> Answer:
+    """Answer a write; one that a deadlock has undone is tried once more."""
+    try:
+        return write_once(request, handler, sent, keys)
+    except OperationalError as error:
+        if not is_deadlock(error):
+            raise
+        logger.warning("A write is tried again: %s", error)
+        return write_once(request, handler, sent, keys)
+
+
+def write_once(
+    request: ApiRequest, handler: Handler, sent: dict[str, Any] | None, keys: dict[str, Any]
+) -> Answer:
+    """Validate and write in one atomic block, with the ledger locked before anything is read.
+
+    So the rows that the input names, and the row that a PATCH changes, stay as they were read.
+    """
+    user_id = request.user.pk
+    with transaction.atomic(), recording() as flipped:
+        lock_ledger(user_id)
+        answer = handler(request, sent, keys)
+        alerts = [*flipped.opened, *flipped.resolved]
+        shown = describe_alerts(read_ledger(user_id), alerts) if alerts else []
+        count = len(flipped.opened)
+        answer.body["alerts"] = {"opened": shown[:count], "resolved": shown[count:]}
+    return answer
+
+
+def read_query(request: ApiRequest, schema: type[Query]) -> Query:
+    """The query string as a schema. Raises ApiError 400 with every parameter that is wrong."""
+    errors: list[FieldError] = []
+    for name, values in request.GET.lists():
+        if len(values) > 1:
+            errors.append({"detail": "Given more than once.", "parameter": name})
+        elif not is_text(name + values[0]):
+            errors.append({"detail": "Has a NUL character.", "parameter": name})
+    if errors:
+        raise ApiError(Problem.PARAMETERS, "See errors.", errors=errors)
+    try:
+        return schema.model_validate(request.GET.dict(), context=request.user)
+    except pydantic.ValidationError as error:
+        raise ApiError(
+            Problem.PARAMETERS,
+            "See errors.",
+            errors=[
+                {"detail": detail, "parameter": str(where[0])} if where else {"detail": detail}
+                for where, detail in wrong_fields(schema, error)
+            ],
+        ) from None
+
+
+def validated(schema: type[Body], sent: object, user: User) -> Body:
+    """The body as a schema. Raises ApiError 422 with every field that is wrong."""
+    try:
+        return schema.model_validate(sent, context=user)
+    except pydantic.ValidationError as error:
+        raise ApiError(
+            Problem.VALIDATION,
+            "See errors.",
+            errors=[
+                {"detail": detail, "pointer": pointer(*where)}
+                for where, detail in wrong_fields(schema, error)
+            ],
+        ) from None
+
+
+def wrong_fields(
+    schema: type[Schema], error: pydantic.ValidationError
+) -> list[tuple[tuple[int | str, ...], str]]:
+    """Where each error is and what it says, without the values sent: those may be private."""
+    details = error.errors(include_url=False, include_input=False)
+    return [(detail["loc"], sentence(schema, detail)) for detail in details]

@@ -1,0 +1,219 @@
+"""Errors as application/problem+json (RFC 9457): raised anywhere, turned into answers here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, NotRequired, TypedDict
+from urllib.parse import quote
+
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    BadRequest,
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
+from django.core.signals import got_request_exception
+from django.db import Error as DatabaseError
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db.models import ProtectedError
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
+from django.views import defaults
+
+from accounts.authentication import CsrfFailed, Unauthenticated
+from budget.models import Conflict, LedgerOverflow
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+
+class Problem(Enum):
+    """Every kind of problem: the last part of its type URI, the HTTP status and the title.
+
+    The type is what a client may branch on; it stays as it is.
+    """
+
+    MALFORMED = "malformed", 400, "The request cannot be read"
+    PARAMETERS = "parameters", 400, "The query string is not right"
+    UNAUTHENTICATED = "unauthenticated", 401, "A valid credential is needed"
+    CSRF = "csrf", 403, "The CSRF token is missing or wrong"
+    FORBIDDEN = "forbidden", 403, "This is not allowed"
+    NOT_FOUND = "not-found", 404, "There is nothing here"
+    METHOD = "method-not-allowed", 405, "The method is not allowed here"
+    CONFLICT = "conflict", 409, "The present rows forbid this"
+    TOO_LARGE = "too-large", 413, "The body is too large"
+    MEDIA_TYPE = "media-type", 415, "The body must be JSON"
+    VALIDATION = "validation", 422, "Some fields are not right"
+    OVERFLOW = "overflow", 422, "A total would grow too large"
+    INTERNAL = "internal", 500, "The server failed"
+    BUSY = "busy", 503, "The service is busy"
+
+    def __init__(self, slug: str, status: int, title: str) -> None:
+        self.type = f"/problems/{slug}"
+        self.status = status
+        self.title = title
+
+
+class FieldError(TypedDict):
+    """One thing that is wrong. pointer: JSON Pointer into the body; parameter: in the query."""
+
+    detail: str
+    pointer: NotRequired[str]
+    parameter: NotRequired[str]
+
+
+class ApiError(Exception):
+    """A request that is answered with a problem."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+    def response(self) -> JsonResponse:
+        body: dict[str, Any] = {
+            "type": self.problem.type,
+            "title": self.problem.title,
+            "status": self.problem.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = self.errors
+        return JsonResponse(
+            body,
+            status=self.problem.status,
+            content_type="application/problem+json",
+            headers=self.headers,
+        )
+
+
+def pointer(*path: str | int) -> str:
+    """A JSON Pointer (RFC 6901) to a place in the body, written as a URI fragment."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "#" + "".join(f"/{quote(part, safe='~')}" for part in parts)
+
+
+def answer_to(request: HttpRequest, error: Exception) -> JsonResponse:
+    """The answer to a request that failed; an error nobody foresaw is logged and is a 500."""
+    known = translate(error)
+    if known is None:
+        logger.error("%s %s failed", request.method, request.path, exc_info=error)
+        # Whoever collects crashes (Django's test client, too) hears of this one.
+        got_request_exception.send(sender=None, request=request)
+        known = ApiError(Problem.INTERNAL, "This is our fault; it has been logged.")
+    return known.response()
+
+
+def translate(error: Exception) -> ApiError | None:
+    """The problem that an exception stands for; None for a fault of the server's own."""
+    match error:
+        case ApiError():
+            return error
+        case Unauthenticated():
+            challenge = {"WWW-Authenticate": error.challenge}
+            return ApiError(Problem.UNAUTHENTICATED, str(error), headers=challenge)
+        case CsrfFailed():
+            return ApiError(Problem.CSRF, str(error))
+        case ValidationError():
+            return ApiError(Problem.VALIDATION, "See errors.", errors=field_errors(error))
+        case Conflict():
+            return ApiError(Problem.CONFLICT, str(error))
+        case ProtectedError():
+            return ApiError(Problem.CONFLICT, "Other rows need this one.")
+        case LedgerOverflow():
+            return ApiError(Problem.OVERFLOW, str(error))
+        case Http404() | ObjectDoesNotExist():
+            return ApiError(Problem.NOT_FOUND, "There is no such thing, or it is not yours.")
+        case PermissionDenied():
+            return ApiError(Problem.FORBIDDEN, "This is not allowed.")
+        case RequestDataTooBig():
+            return ApiError(Problem.TOO_LARGE, "The body is too large.")
+        case UnreadablePostError() | SuspiciousOperation() | BadRequest():
+            return ApiError(Problem.MALFORMED, "The request cannot be read.")
+        case DatabaseError():
+            return translate_database_error(error)
+    return None
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """What a model refused, by field; a model's fields have the names that the API uses."""
+    if not hasattr(error, "error_dict"):
+        return [{"detail": message} for message in error.messages]
+    return [
+        {"detail": message}
+        if name == NON_FIELD_ERRORS
+        else {"detail": message, "pointer": pointer(name)}
+        for name, messages in error.message_dict.items()
+        for message in messages
+    ]
+
+
+# SQLSTATEs of PostgreSQL, extended result codes of SQLite.
+DEADLOCKS = {"40P01", "40001"}
+NOT_UNIQUE = {"23505", 2067, 1555}
+DANGLING = {"23503", 787}
+SQLITE_ERROR = 1  # a fault in the statement, which waiting does not mend
+
+
+def code_of(error: BaseException) -> str | int | None:
+    """The driver's own code of a database error."""
+    cause = error.__cause__
+    return getattr(cause, "pgcode", None) or getattr(cause, "sqlite_errorcode", None)
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    """Whether the database gave this transaction up for another's sake; a second try may pass."""
+    return code_of(error) in DEADLOCKS
+
+
+def translate_database_error(error: Exception) -> ApiError | None:
+    """Locks not had in time, a full disk, a lost connection: 503. A rule of uniqueness: 409."""
+    code = code_of(error)
+    if isinstance(error, IntegrityError) and code in NOT_UNIQUE:
+        return ApiError(Problem.CONFLICT, "There is a row with one of these values already.")
+    if isinstance(error, IntegrityError) and code in DANGLING:
+        return ApiError(Problem.CONFLICT, "A row that this one needs has gone meanwhile.")
+    if isinstance(error, (OperationalError, InterfaceError)) and code != SQLITE_ERROR:
+        logger.warning("The database could not serve a request: %s", error)
+        detail = "The database could not do this now; nothing was stored. Try again."
+        return ApiError(Problem.BUSY, detail, headers=RETRY_AFTER)
+    return None
+
+
+def within_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler400: JSON under /api/, a page elsewhere."""
+    if within_api(request):
+        return ApiError(Problem.MALFORMED, "The request cannot be read.").response()
+    return defaults.bad_request(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    """Django's handler404, and the view of every unknown path under /api/."""
+    if within_api(request):
+        return ApiError(Problem.NOT_FOUND, f"There is no {request.path} in this API.").response()
+    return defaults.page_not_found(request, exception or Http404())
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Django's handler500: JSON under /api/, a page elsewhere."""
+    if within_api(request):
+        return ApiError(Problem.INTERNAL, "This is our fault; it has been logged.").response()
+    return defaults.server_error(request)

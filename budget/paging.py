@@ -1,0 +1,181 @@
+"""Lists in pages, by keyset: a page is found by its first row's place, not by counting to it.
+
+So a page costs the same however deep it lies, and rows that come or go elsewhere move nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlencode
+
+from django.core import signing
+from django.db import connection
+from django.db.models import (
+    BooleanField,
+    CharField,
+    F,
+    Field,
+    Func,
+    Model,
+    OrderBy,
+    QuerySet,
+    Value,
+)
+from django.db.models.functions import Collate
+from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
+
+from budget.http import Answer, ApiError, ApiRequest, Problem
+from budget.schemas import ListQuery
+
+M = TypeVar("M", bound=Model)
+SIGNER = signing.Signer(salt="budget.paging")
+
+
+@dataclass(frozen=True)
+class Order:
+    """The fields that rows are ordered by, the last one unique, all in one direction."""
+
+    fields: tuple[str, ...]
+    descending: bool = False
+
+    def of(self, model: type[Model]) -> list[Field[Any, Any]]:
+        by_name = {field.name: field for field in model._meta.concrete_fields}
+        return [by_name[name] for name in self.fields]
+
+    def columns(self, model: type[Model]) -> list[F | Collate]:
+        """Text compares by its bytes, which is the one order that both databases have."""
+        bytewise = "BINARY" if connection.vendor == "sqlite" else "C"
+        return [
+            Collate(field.name, bytewise) if isinstance(field, CharField) else F(field.name)
+            for field in self.of(model)
+        ]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place between two rows, and the direction to read from there.
+
+    inclusive: the row of these values itself belongs to the page.
+    """
+
+    values: tuple[str | int, ...]
+    backward: bool
+    inclusive: bool = False
+
+
+class RowValue(Func):
+    """(a, b, ...), which both databases compare as one and find in an index."""
+
+    template = "(%(expressions)s)"
+    output_field: ClassVar = BooleanField()
+
+
+def page(
+    request: ApiRequest,
+    query: ListQuery,
+    rows: QuerySet[M],
+    order: Order,
+    describe: Callable[[Sequence[M]], Sequence[Any]],
+) -> Answer:
+    """One page of rows, as {"items", "next", "previous"}; raises ApiError for a foreign cursor."""
+    place = None if query.cursor is None else read_cursor(request, query.cursor)
+    backward = place is not None and place.backward
+    if place is not None:
+        rows = rows.filter(beyond(rows.model, order, place))
+    downward = order.descending != backward
+    columns = order.columns(rows.model)
+    ordered = rows.order_by(*(OrderBy(column, descending=downward) for column in columns))
+    found = list(ordered[: query.limit + 1])
+    more = len(found) > query.limit
+    del found[query.limit :]
+    if backward:
+        found.reverse()
+    behind, ahead = ends(found, order, place, more=more)
+    return listed(request, describe(found), ahead, behind)
+
+
+def ends(
+    found: Sequence[Model], order: Order, place: Place | None, *, more: bool
+) -> tuple[Place | None, Place | None]:
+    """Where the previous and the next page start, as far as this page can tell.
+
+    The side that was come from is taken to have rows, without a query to prove it.
+    """
+    if not found:
+        back = None if place is None else Place(place.values, not place.backward, inclusive=True)
+        return (back, None) if place is None or not place.backward else (None, back)
+    behind = Place(values_of(found[0], order), backward=True)
+    ahead = Place(values_of(found[-1], order), backward=False)
+    if place is None:
+        return None, ahead if more else None
+    if place.backward:
+        return behind if more else None, ahead
+    return behind, ahead if more else None
+
+
+def values_of(row: Model, order: Order) -> tuple[str | int, ...]:
+    values = (getattr(row, name) for name in order.fields)
+    return tuple(value if isinstance(value, (int, str)) else value.isoformat() for value in values)
+
+
+def beyond(model: type[Model], order: Order, place: Place) -> Any:
+    """The rows that lie beyond a place, in the direction it is read."""
+    fields = order.of(model)
+    here = RowValue(
+        *(
+            Value(field.to_python(value), output_field=field)
+            for field, value in zip(fields, place.values, strict=True)
+        )
+    )
+    rows = RowValue(*order.columns(model))
+    if order.descending != place.backward:
+        return LessThanOrEqual(rows, here) if place.inclusive else LessThan(rows, here)
+    return GreaterThanOrEqual(rows, here) if place.inclusive else GreaterThan(rows, here)
+
+
+def fingerprint(request: ApiRequest) -> str:
+    """What a cursor belongs to: the user, the path and the filters, whatever their order."""
+    kept = sorted(pair for pair in request.GET.items() if pair[0] not in ("limit", "cursor"))
+    listing = repr((request.user.pk, request.path, kept))
+    return hashlib.sha256(listing.encode()).hexdigest()[:16]
+
+
+def write_cursor(request: ApiRequest, place: Place) -> str:
+    values = [fingerprint(request), place.backward, place.inclusive, *place.values]
+    return SIGNER.sign_object(values)
+
+
+def read_cursor(request: ApiRequest, cursor: str) -> Place:
+    """The place that a cursor stands for. Raises ApiError for one that is not of this list."""
+    try:
+        owner, backward, inclusive, *values = SIGNER.unsign_object(cursor)
+    except signing.BadSignature:
+        owner = None
+    if owner != fingerprint(request):
+        detail = "Not a cursor of this list, with these filters."
+        raise ApiError(
+            Problem.PARAMETERS, "See errors.", errors=[{"detail": detail, "parameter": "cursor"}]
+        )
+    return Place(tuple(values), backward, inclusive)
+
+
+def listed(
+    request: ApiRequest, items: Sequence[Any], ahead: Place | None, behind: Place | None
+) -> Answer:
+    """The answer of a list; the pages beside it stand in the body and in the Link header."""
+    urls = {"next": url_of(request, ahead), "previous": url_of(request, behind)}
+    rels = {"next": "next", "previous": "prev"}
+    links = [f'<{url}>; rel="{rels[name]}"' for name, url in urls.items() if url is not None]
+    headers = {"Link": ", ".join(links)} if links else {}
+    return Answer({"items": items, **urls}, headers=headers)
+
+
+def url_of(request: ApiRequest, place: Place | None) -> str | None:
+    """This list from another place on: path and parameters, without the host."""
+    if place is None:
+        return None
+    parameters = {**request.GET.dict(), "cursor": write_cursor(request, place)}
+    return f"{request.path}?{urlencode(parameters)}"

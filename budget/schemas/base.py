@@ -1,0 +1,77 @@
+"""What every schema has in common, and how its errors are worded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+class Schema(BaseModel):
+    """Input with every field named, typed strictly and bounded; anything else is refused.
+
+    Validated with the asking user as context, so that a field which names a row gives that row.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True
+    )
+
+    @classmethod
+    def unknown(cls, name: str) -> str:
+        """What to say of a field that there is not."""
+        return "There is no such field."
+
+
+class Query(Schema):
+    """A query string; this one takes no parameter at all."""
+
+    @classmethod
+    def unknown(cls, name: str) -> str:
+        return "There is no such parameter."
+
+
+class Body(Schema):
+    """A JSON body. Fields in `not_stored` say who or where, and are no column of the row."""
+
+    partial: ClassVar[bool] = False
+    not_stored: ClassVar[frozenset[str]] = frozenset({"user"})
+
+    def to_store(self) -> dict[str, Any]:
+        """The columns to set: of a partial body only what was sent, else all, with defaults."""
+        names = self.model_fields_set if self.partial else set(type(self).model_fields)
+        return {name: getattr(self, name) for name in names - self.not_stored}
+
+
+B = TypeVar("B", bound=Body)
+
+
+def partial(schema: type[B]) -> type[B]:
+    """The same schema for PATCH: no field is required, and only what was sent counts."""
+
+    class Partial(schema):  # type: ignore[valid-type, misc]
+        partial = True
+
+    fields: dict[str, Any] = {
+        name: (Annotated[info.annotation, Field(), *info.metadata], None)
+        for name, info in schema.model_fields.items()
+    }
+    return cast(type[B], create_model(f"Partial{schema.__name__}", __base__=Partial, **fields))
+
+
+SENTENCES = {
+    "missing": "This field is required.",
+    "string_type": "Must be a string.",
+    "bool_type": "Must be true or false.",
+    "list_type": "Must be a list.",
+}
+
+
+def sentence(schema: type[Schema], error: ErrorDetails) -> str:
+    """One of pydantic's errors in plain words."""
+    if error["type"] == "extra_forbidden":
+        return schema.unknown(str(error["loc"][-1]))
+    return SENTENCES.get(error["type"]) or error["msg"].removeprefix("Value error, ")

@@ -1,0 +1,223 @@
+"""The types that fields are made of: exact, bounded, and worded for whoever sends them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, NoReturn, cast
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import Http404
+from pydantic import AfterValidator, PlainValidator, ValidationInfo
+
+from budget.http.body import Number
+from budget.models import Threshold, TransactionType
+from budget.models.category import tidy_name
+from budget.models.ledger import MAX_DATE, MIN_DATE
+from budget.models.text import NOT_A_SLUG, SLUG_LENGTH
+
+MAX_ID = 2**63 - 1
+MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DIGITS = re.compile(r"[0-9]{1,19}")
+SLUG = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+def to_money(value: object) -> Decimal:
+    """An exact amount from the characters of a JSON string or number, with two places.
+
+    Never by way of a float, and 10.10 stays 10.10. At most 12 digits before the point, 2 after.
+    """
+    if isinstance(value, Number):
+        literal = value.literal
+    elif isinstance(value, (str, int)) and not isinstance(value, bool):
+        literal = str(value)
+    else:
+        raise ValueError('Must be an amount such as "12.50".')
+    if literal.startswith("-") and MONEY.fullmatch(literal[1:]):
+        raise ValueError("Must not be negative.")
+    if not MONEY.fullmatch(literal):
+        raise ValueError(
+            'Must be an amount such as "12.50": '
+            "at most 12 digits, then at most 2 after a point, and nothing else."
+        )
+    return Decimal(literal).quantize(Decimal("0.01"))
+
+
+def above_zero(amount: Decimal) -> Decimal:
+    if not amount:
+        raise ValueError("Must be more than 0.")
+    return amount
+
+
+def to_whole(value: object) -> int:
+    """A whole number; 80.0 is one, too, as JSON knows no difference."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    # Looked at before it becomes an int, which 1e999999 would fill the memory with.
+    if isinstance(value, Number) and value.adjusted() < 19 and value == int(value):
+        return int(value)
+    raise ValueError("Must be a whole number.")
+
+
+def between(low: int, high: int) -> AfterValidator:
+    def check(number: int) -> int:
+        if not low <= number <= high:
+            raise ValueError(f"Must be a whole number from {low} to {high}.")
+        return number
+
+    return AfterValidator(check)
+
+
+def to_date(value: object) -> date:
+    """A calendar date, written YYYY-MM-DD."""
+    if not isinstance(value, str) or not DATE.fullmatch(value):
+        raise ValueError("Must be a date written YYYY-MM-DD.")
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("There is no such date.") from None
+    if not MIN_DATE <= day <= MAX_DATE:
+        raise ValueError(f"Must lie between {MIN_DATE} and {MAX_DATE}.")
+    return day
+
+
+def text(longest: int, *, shortest: int = 0) -> PlainValidator:
+    """A string whose NFC form, which is what is stored, has so many characters."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError("Must be a string.")
+        normal = unicodedata.normalize("NFC", value)
+        if len(normal) > longest:
+            raise ValueError(f"Must have at most {longest} characters.")
+        if len(normal.strip()) < shortest:
+            raise ValueError("Must not be blank.")
+        return normal
+
+    return PlainValidator(check)
+
+
+def to_name(value: object) -> str:
+    """The name of a threshold, category or type, as it is shown."""
+    if not isinstance(value, str):
+        raise ValueError("Must be a string.")
+    try:
+        return tidy_name(value, "row")[0]
+    except ValidationError as error:
+        raise ValueError("Must not be blank." if not value.strip() else error.messages[0]) from None
+
+
+def name_or_none(value: object) -> str | None:
+    """A category's name; null and blank say that there is none."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return to_name(value)
+
+
+def to_slug(value: object) -> str:
+    if not isinstance(value, str) or len(value) > SLUG_LENGTH or not SLUG.fullmatch(value):
+        raise ValueError(
+            f"Must be 1 to {SLUG_LENGTH} of a-z, 0-9, _ and -, and start with a letter."
+        )
+    if value in NOT_A_SLUG:
+        raise ValueError(f"{value} is reserved.")
+    return value
+
+
+def one_of(values: Collection[str], later: Collection[str] = ()) -> PlainValidator:
+    """One of some words. later: words that this version knows of and cannot do yet."""
+
+    def check(value: object) -> str:
+        if isinstance(value, str) and value in values:
+            return str(value)
+        if isinstance(value, str) and value in later:
+            raise ValueError(f"{value} is not available yet; now there is {', '.join(values)}.")
+        raise ValueError(f"Must be one of {', '.join(values)}.")
+
+    return PlainValidator(check)
+
+
+def nothing_here() -> NoReturn:
+    """Say nothing on whether a row of somebody else's has this id."""
+    raise Http404
+
+
+def pick(rows: QuerySet[Any], key: int | str) -> Any:
+    """The one row that an id or a slug names. Raises Http404."""
+    if isinstance(key, int):
+        found = rows.filter(pk=key).first() if 0 < key <= MAX_ID else None
+    else:
+        found = rows.filter(slug=key).first() if SLUG.fullmatch(key) else None
+    return found if isinstance(found, Model) else nothing_here()
+
+
+def asker(info: ValidationInfo) -> User:
+    """The user whose request is validated."""
+    return cast(User, info.context)
+
+
+def own_id(value: object, info: ValidationInfo) -> int:
+    """The asking user's id, and nobody else's."""
+    user_id = to_whole(value)
+    return user_id if user_id == asker(info).pk else nothing_here()
+
+
+def own_id_in_query(value: str, info: ValidationInfo) -> int:
+    return own_id(to_number(value), info)
+
+
+def to_number(value: str) -> int:
+    """Digits as a query string has them."""
+    if not DIGITS.fullmatch(value):
+        raise ValueError("Must be a whole number.")
+    return int(value)
+
+
+def to_flag(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("Must be true or false.")
+    return value == "true"
+
+
+def id_or_slug(value: object) -> int | str:
+    if isinstance(value, str):
+        return value
+    return to_whole(value)
+
+
+def own_threshold(value: object, info: ValidationInfo) -> Threshold:
+    """A threshold that the body names by id or slug."""
+    found: Threshold = pick(Threshold.objects.kept().filter(user=asker(info)), id_or_slug(value))
+    return found
+
+
+def own_type(value: object, info: ValidationInfo) -> TransactionType:
+    """A transaction type that the body names by its slug."""
+    if not isinstance(value, str):
+        raise ValueError("Must be a string.")
+    found = TransactionType.objects.filter(user=asker(info), slug=value).first()
+    if found is None:
+        raise ValueError("There is no such transaction type.")
+    return found
+
+
+Amount = Annotated[Decimal, PlainValidator(to_money), AfterValidator(above_zero)]
+AmountOrZero = Annotated[Decimal, PlainValidator(to_money)]
+Whole = Annotated[int, PlainValidator(to_whole)]
+Day = Annotated[date, PlainValidator(to_date)]
+Name = Annotated[str, PlainValidator(to_name)]
+NameOrNone = Annotated[str | None, PlainValidator(name_or_none)]
+Slug = Annotated[str, PlainValidator(to_slug)]
+OwnId = Annotated[int, PlainValidator(own_id)]
+OwnThreshold = Annotated[Threshold, PlainValidator(own_threshold)]
+OwnType = Annotated[TransactionType, PlainValidator(own_type)]
+
+OwnIdInQuery = Annotated[int, PlainValidator(own_id_in_query)]
+NumberInQuery = Annotated[int, PlainValidator(to_number)]
+FlagInQuery = Annotated[bool, PlainValidator(to_flag)]

@@ -1,0 +1,95 @@
+"""The API as a table."""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+from django.views.decorators.csrf import csrf_exempt
+
+from budget.http import not_found, rest_path
+from budget.views import alert, category, profile, threshold, transaction, transaction_type
+
+
+class IdOrSlug:
+    """A row by its id, or by its slug, which starts with a letter."""
+
+    regex = "[0-9]+|[a-z][a-z0-9_-]*"
+
+    def to_python(self, value: str) -> int | str:
+        return int(value) if value[0].isdigit() else value
+
+    def to_url(self, value: int | str) -> str:
+        return str(value)
+
+
+register_converter(IdOrSlug, "key")
+
+urlpatterns = [
+    rest_path(
+        "transaction",
+        GET=transaction.list_transactions,
+        POST=transaction.create_transaction,
+    ),
+    rest_path(
+        "transaction/<int:key>",
+        GET=transaction.get_transaction,
+        PUT=transaction.replace_transaction,
+        PATCH=transaction.change_transaction,
+        DELETE=transaction.delete_transaction,
+    ),
+    rest_path(
+        "threshold",
+        GET=threshold.list_thresholds,
+        POST=threshold.create_threshold,
+    ),
+    rest_path(
+        "threshold/<key:key>",
+        GET=threshold.get_threshold,
+        PUT=threshold.replace_threshold,
+        PATCH=threshold.change_threshold,
+        DELETE=threshold.delete_threshold,
+    ),
+    rest_path(
+        "alert",
+        GET=alert.list_alerts,
+        POST=alert.create_alert,
+    ),
+    rest_path(
+        "alert/<int:key>",
+        GET=alert.get_alert,
+        PATCH=alert.change_alert,
+    ),
+    rest_path(
+        "category",
+        GET=category.list_categories,
+        POST=category.create_category,
+    ),
+    rest_path(
+        "category/<key:key>",
+        GET=category.get_category,
+        PUT=category.replace_category,
+        PATCH=category.change_category,
+        DELETE=category.delete_category,
+    ),
+    rest_path("category/<key:key>/merge", POST=category.merge_category),
+    rest_path(
+        "transaction-type",
+        GET=transaction_type.list_types,
+        POST=transaction_type.create_type,
+    ),
+    rest_path(
+        "transaction-type/<key:key>",
+        GET=transaction_type.get_type,
+        PUT=transaction_type.replace_type,
+        PATCH=transaction_type.change_type,
+        DELETE=transaction_type.delete_type,
+    ),
+    rest_path(
+        "profile",
+        GET=profile.get_profile,
+        PUT=profile.replace_profile,
+        PATCH=profile.change_profile,
+    ),
+    # Last: whatever else lies under /api/, so that no HTML page answers there even in DEBUG.
+    path("<path:unknown>", csrf_exempt(not_found)),
+    path("", csrf_exempt(not_found)),
+]

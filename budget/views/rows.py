@@ -1,0 +1,49 @@
+"""What several views do with rows."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from budget.http import Answer
+from budget.models import Category, LedgerModel
+from budget.models.category import UNCATEGORISED
+
+R = TypeVar("R", bound=LedgerModel)
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+def narrow(rows: Rows, **conditions: object) -> Rows:
+    """The rows that meet every condition which is not None."""
+    return rows.filter(**{name: value for name, value in conditions.items() if value is not None})
+
+
+def store(row: R, values: dict[str, Any]) -> R:
+    """Set columns of a row and save it; its alerts follow.
+
+    A slug of None stays as it is, or is made from the name: it is part of the row's address.
+    """
+    for name, value in values.items():
+        if name != "slug" or value is not None:
+            setattr(row, name, value)
+    row.save()
+    return row
+
+
+def category_of(user: User, name: str | None) -> Category:
+    """The user's category of that name, made where it is new; without a name "Uncategorised"."""
+    name = name or UNCATEGORISED
+    found = Category.objects.filter(user=user).named(name)
+    if found is None:
+        found = Category(user=user, name=name)
+        found.save()
+    return found
+
+
+def delete(row: LedgerModel) -> Answer:
+    """Delete a row; the answer says which, and what became of its alerts."""
+    body: dict[str, Any] = {"id": row.pk}
+    row.delete()
+    return Answer(body)
