@@ -11,7 +11,7 @@ from django.db import transaction
 
 from budget.engine.evaluate import move_as_of
 from budget.engine.periods import span_of
-from budget.engine.totals import Window, single_amounts, window_totals
+from budget.engine.totals import Window, single_totals, window_totals
 from budget.models import (
     Alert,
     AlertKind,
@@ -137,20 +137,21 @@ def present_totals(
 ) -> dict[int, int]:
     """Minor units spent now, by the id of the alert, for those of a present revision."""
     periods: dict[int, Window] = {}
-    singles: dict[int, int] = {}
+    singles: dict[int, tuple[int, Window]] = {}
     for alert in alerts:
         threshold = thresholds.get(alert.threshold_id or 0)
         if threshold is None or alert.kind == AlertKind.CUSTOM:
             continue
         if alert.revision != threshold.revision:
             continue
+        window = Window(*alert.period, threshold.category_id)
         if alert.subject:
-            singles[alert.pk] = alert.subject
+            singles[alert.pk] = (alert.subject, window)
         else:
-            periods[alert.pk] = Window(*alert.period, threshold.category_id)
+            periods[alert.pk] = window
     totals = dict(zip(periods, window_totals(ledger, list(periods.values())), strict=True))
-    amounts = single_amounts(ledger.user_id, list(singles.values()))
-    return totals | {pk: amounts.get(subject, 0) for pk, subject in singles.items()}
+    alone = single_totals(ledger.user_id, list(singles.values()))
+    return totals | dict(zip(singles, alone, strict=True))
 
 
 def describe_alert(

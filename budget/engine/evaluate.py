@@ -15,8 +15,9 @@ from django.db import models
 
 from budget.engine.flips import BATCH, Flip, save_ledger, write_flips
 from budget.engine.periods import PERIODS, Span, span_of
+from budget.engine.rules import rules_of
 from budget.engine.tipping import COUNTED, find_tips
-from budget.engine.totals import GRAIN_OF, Window, single_amounts, window_totals
+from budget.engine.totals import GRAIN_OF, Window, single_totals, window_totals
 from budget.engine.touched import flips_of_write
 from budget.models import (
     Alert,
@@ -51,6 +52,9 @@ def move_as_of(ledger: LedgerState) -> None:
 def evaluate_write(ledger: LedgerState, before: Row | None, after: Row | None, cause: str) -> None:
     """Bring rollups and alerts up to one row's insert (before is None), edit or delete."""
     move_as_of(ledger)
+    if after is not None:
+        # The effect that the saved instance knows of its type may be older than the lock.
+        after = {**after, "effect": rules_of(ledger).effect_of(after["type_id"])}
     flips = flips_of_write(ledger, before, after)
     if after is not None:
         for flip in flips:
@@ -135,12 +139,14 @@ def evaluate_set(
     dates: Collection[date] | None = None,
     *,
     old_category: dict[int, int | None] | None = None,
+    tips: bool = True,
 ) -> None:
     """Evaluate whole thresholds at once: what must be open against what is open.
 
     dates: only the periods that these dates lie in; None: every period there is. Reads the rollups
     once for all thresholds, so its cost follows the days and months touched, not the rows.
-    old_category: by threshold, the category that alerts of earlier revisions counted.
+    old_category: by threshold, the category that alerts of earlier revisions counted. tips: whether
+    what opens names the transaction that tipped it; where other rows went, none did.
     """
     move_as_of(ledger)
     touched = None if dates is None else touched_starts(ledger.calendar, dates)
@@ -161,7 +167,8 @@ def evaluate_set(
             flips.append(flip)
     flips += [flip for key, flip in must.items() if key not in have]
     find_totals(ledger, [flip for flip in flips if not flip.opens])
-    find_tips(ledger.user_id, flips)
+    if tips:
+        find_tips(ledger.user_id, flips)
     write_flips(ledger, flips, cause)
 
 
@@ -287,6 +294,9 @@ def find_totals(ledger: LedgerState, flips: Sequence[Flip]) -> None:
     windows = [Window(flip.span.start, flip.span.end, flip.category_id) for flip in periods]
     for flip, total in zip(periods, window_totals(ledger, windows), strict=True):
         flip.total = total
-    amounts = single_amounts(ledger.user_id, [flip.span.subject for flip in singles])
-    for flip in singles:
-        flip.total = amounts.get(flip.span.subject, 0)
+    alone = [
+        (flip.span.subject, Window(flip.span.start, flip.span.end, flip.category_id))
+        for flip in singles
+    ]
+    for flip, total in zip(singles, single_totals(ledger.user_id, alone), strict=True):
+        flip.total = total

@@ -34,6 +34,12 @@ class Rules:
     spending: frozenset[int]
     refunds: frozenset[int]
 
+    def effect_of(self, type_id: int) -> Effect:
+        """What a type does to spending; income counts as none here."""
+        if type_id in self.spending:
+            return Effect.SPENDING
+        return Effect.REFUND if type_id in self.refunds else Effect.NONE
+
     def touching(self, categories: Collection[int]) -> list[Rule]:
         """The thresholds that a row of one of these categories counts for."""
         return [

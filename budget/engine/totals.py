@@ -58,14 +58,24 @@ def window_totals(ledger: LedgerState, windows: Sequence[Window]) -> list[int]:
     return found
 
 
-def single_amounts(user_id: int, ids: Sequence[int]) -> dict[int, int]:
-    """Minor units of transactions that add to spending, by id; others are absent."""
-    found: dict[int, int] = {}
+def single_totals(user_id: int, windows: Sequence[tuple[int, Window]]) -> list[int]:
+    """What single transactions, each in a window of its own, come to now, in minor units.
+
+    0 for one that is gone, adds nothing to spending or has left its window.
+    """
+    found: dict[int, tuple[date, int, int]] = {}
+    ids = [number for number, _ in windows]
     for at in range(0, len(ids), IDS_A_QUERY):
         rows = Transaction.objects.filter(
             user_id=user_id, id__in=ids[at : at + IDS_A_QUERY], type__effect=Effect.SPENDING
         )
-        found.update(
-            (number, to_minor(amount)) for number, amount in rows.values_list("id", "amount")
-        )
-    return found
+        for number, day, category_id, amount in rows.values_list(
+            "id", "date", "category_id", "amount"
+        ):
+            found[number] = (day, category_id, to_minor(amount))
+    totals = []
+    for number, window in windows:
+        day, category_id, minor = found.get(number, (window.end, 0, 0))
+        inside = window.start <= day < window.end and window.category_id in (None, category_id)
+        totals.append(minor if inside else 0)
+    return totals

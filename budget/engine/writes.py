@@ -78,7 +78,7 @@ def transactions_deleted(ledgers: dict[int, LedgerState], rows: Sequence[Row]) -
     for user_id, gone in sorted(by_user.items()):
         ledger = ledgers[user_id]
         rollups.take_all(ledger, gone)
-        evaluate_many(ledger, gone, Cause.TRANSACTION)
+        evaluate_many(ledger, gone, Cause.TRANSACTION, tips=False)
         replace_tips(ledger, {row["id"]: None for row in gone})
 
 
@@ -116,12 +116,14 @@ def refuse_taken(user_id: int, rows: Sequence[Transaction]) -> None:
             raise Conflict("There is a transaction with one of these external_ids already.")
 
 
-def evaluate_many(ledger: LedgerState, rows: Sequence[Row], cause: str) -> None:
+def evaluate_many(
+    ledger: LedgerState, rows: Sequence[Row], cause: str, *, tips: bool = True
+) -> None:
     """Evaluate every period and category that some rows, of one user, touch."""
     categories = {row["category_id"] for row in rows}
     touching = models.Q(category=None) | models.Q(category__in=categories)
     thresholds = Threshold.objects.kept().filter(touching, user_id=ledger.user_id, enabled=True)
-    evaluate_set(ledger, list(thresholds), cause, {row["date"] for row in rows})
+    evaluate_set(ledger, list(thresholds), cause, {row["date"] for row in rows}, tips=tips)
 
 
 def threshold_written(threshold: Threshold, change: Change) -> None:

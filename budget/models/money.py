@@ -36,11 +36,11 @@ def share(amount: Decimal, percent: int, *, up: bool) -> int:
     return int(exact.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
 
 
-def parse_amount(value: object) -> Decimal:
-    """An exact amount from a Decimal, an int or decimal text.
+def parse_exact(value: object) -> Decimal:
+    """A sum of any size from a Decimal, an int or decimal text.
 
     Raises ValidationError for floats (they are not exact), for text that is no finite number and
-    for more than two places or twelve digits before the point.
+    for more than two places.
     """
     if isinstance(value, (bool, float)) or not isinstance(value, (Decimal, int, str)):
         raise ValidationError("Amounts are decimal numbers, never floats.", code="invalid")
@@ -51,6 +51,15 @@ def parse_amount(value: object) -> Decimal:
         raise ValidationError("Enter an amount.", code="invalid") from None
     if not exact.is_finite() or exact != amount:
         raise ValidationError("An amount has at most two decimal places.", code="invalid")
+    return exact
+
+
+def parse_amount(value: object) -> Decimal:
+    """An amount as a user may give it: `parse_exact` with at most twelve digits before the point.
+
+    Raises ValidationError.
+    """
+    exact = parse_exact(value)
     if abs(exact) > MAX_AMOUNT:
         raise ValidationError("An amount has at most 12 digits before the point.", code="invalid")
     return exact
@@ -80,7 +89,8 @@ class MoneyField(models.BigIntegerField[Set, Get]):
     def get_prep_value(self, value: Any) -> Any:
         if value is None or hasattr(value, "resolve_expression"):
             return value
-        return to_minor(parse_amount(value))
+        # No bound here: totals have this field too, and outgrow the amounts that they sum.
+        return to_minor(parse_exact(value))
 
     def formfield(self, **kwargs: Any) -> Any:
         return super(models.BigIntegerField, self).formfield(

@@ -74,6 +74,7 @@ class Play:
         self.owned: dict[int, list[int]] = {}
         self.builtin: dict[int, set[int]] = {}
         self.loaded: list[Transaction] = []
+        self.types: dict[int, TransactionType] = {}
         self.names = 0
         self.seen: dict[int, int] = {}
         self.users = [self._new_user(name) for name in names]
@@ -134,10 +135,12 @@ class Play:
         return next(pk for pk, has in types.items() if has == effect)
 
     def create(self, user: int, day: date, category: int, type: int, amount: int) -> int:
-        """Save a new transaction; give its id."""
-        row = Transaction(
-            user_id=user, date=day, category_id=category, type_id=type, amount=money(amount)
-        )
+        """Save a new transaction; give its id.
+
+        It takes the type as it was when it was first seen: what it holds of it may be old.
+        """
+        row = Transaction(user_id=user, date=day, category_id=category, amount=money(amount))
+        row.type = self.types.setdefault(type, TransactionType.objects.get(pk=type))
         with self.writing():
             row.save()
         self.oracle.save_row(user, Row(row.pk, day, category, type, amount))
@@ -229,6 +232,7 @@ class Play:
         type = TransactionType(user_id=user, name=self._new_name(), effect=effect)
         with self.writing():
             type.save()
+        self.types[type.pk] = TransactionType.objects.get(pk=type.pk)
         self.oracle.books[user].types[type.pk] = effect
         return type.pk
 
@@ -382,7 +386,7 @@ class Play:
         """The ledger as it stands; asking the engine for it would move it."""
         row = Ledger.objects.get(pk=user)
         calendar = Calendar(row.time_zone, row.week_start, row.month_start)
-        return LedgerState(user, row.as_of, row.version, row.event_seq, calendar)
+        return LedgerState(user, row.as_of, row.version, row.event_seq, row.rules, calendar)
 
     def _check_ledger(self, user: int) -> None:
         book = self.oracle.books[user]

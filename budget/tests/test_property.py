@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -23,6 +23,10 @@ from budget.tests.oracle import Limit, Settings
 from budget.tests.play import Play, money
 
 T = TypeVar("T")
+
+# Shrinking a failure takes minutes; the long test, and a rerun with the printed blob, have time.
+QUICK_PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+ALL_PHASES = tuple(Phase)
 
 # A late evening, so that time zones disagree on the date; the next day is a leap day.
 START = datetime(2024, 2, 28, 22, 30, tzinfo=UTC)
@@ -316,7 +320,7 @@ class Life(RuleBasedStateMachine):
             self.play.look(self.user(who))
 
 
-def live(examples: int, steps: int) -> None:
+def live(examples: int, steps: int, *, shrink: bool) -> None:
     """Play that many random lives of that many steps."""
     run_state_machine_as_test(
         Life,
@@ -325,6 +329,7 @@ def live(examples: int, steps: int) -> None:
             stateful_step_count=steps,
             deadline=None,
             print_blob=True,
+            phases=ALL_PHASES if shrink else QUICK_PHASES,
             suppress_health_check=list(HealthCheck),
         ),
     )
@@ -332,10 +337,10 @@ def live(examples: int, steps: int) -> None:
 
 @pytest.mark.django_db
 def test_random_lives_agree_with_the_oracle() -> None:
-    live(examples=int(os.environ.get("LIVES", "40")), steps=30)
+    live(examples=int(os.environ.get("LIVES", "40")), steps=30, shrink=False)
 
 
 @pytest.mark.long
 @pytest.mark.django_db
 def test_many_long_random_lives_agree_with_the_oracle() -> None:
-    live(examples=int(os.environ.get("LONG_LIVES", "600")), steps=60)
+    live(examples=int(os.environ.get("LONG_LIVES", "600")), steps=60, shrink=True)
