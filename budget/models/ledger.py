@@ -6,7 +6,7 @@ Lock order everywhere: ledger rows ascending by user, then transactions, rollups
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NoReturn, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.db.models.signals import ModelSignal
 from django.utils import timezone
@@ -174,6 +175,7 @@ class Change:
     before: Row | None
 
 
+T = TypeVar("T")
 M = TypeVar("M", bound="LedgerModel", covariant=True)
 
 
@@ -202,6 +204,9 @@ class LedgerQuerySet(models.QuerySet[M]):
             ledgers = lock_ledgers(users)
             # A row that has moved to another user meanwhile is under no lock held here.
             mine = self.filter(user_id__in=list(ledgers))
+            if self.model.check_delete is not LedgerModel.check_delete:
+                for row in mine:
+                    row.check_delete()
             with gathering() as rows:
                 result = super(LedgerQuerySet, mine).delete()
             rows_deleted.send(sender=self.model, ledgers=ledgers, rows=rows)
@@ -231,16 +236,17 @@ class LedgerModel(models.Model):
 
         Raises Conflict where the rules forbid the write, ValidationError for a value that is none.
         """
-        with self._changing() as change:
-            self.check_write(change.before)
-            super().save(*args, **kwargs)
+        self._write(self.check_write, lambda: models.Model.save(self, *args, **kwargs))
         self._loaded_user_id = self.user_id
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the row and resolve every alert that rested on it, in one commit."""
-        with self._changing():
-            self.check_delete()
-            return super().delete(*args, **kwargs)
+        """Delete the row and resolve every alert that rested on it, in one commit.
+
+        Raises Conflict where the rules forbid it.
+        """
+        return self._write(
+            lambda before: self.check_delete(), lambda: models.Model.delete(self, *args, **kwargs)
+        )
 
     @classmethod
     def from_db(cls, *args: Any, **kwargs: Any) -> Self:
@@ -264,16 +270,23 @@ class LedgerModel(models.Model):
     def check_delete(self) -> None:
         """Refuse a delete that the rules forbid; runs under the lock."""
 
-    @contextmanager
-    def _changing(self) -> Iterator[Change]:
+    def _write(self, check: Callable[[Row | None], None], write: Callable[[], T]) -> T:
+        """Take the locks, ask whether the write may be, and write."""
         users = {self.user_id, self._loaded_user_id or self.user_id}
         with transaction.atomic(savepoint=False):
             ledgers = lock_ledgers(users)
             before = self.stored_row() if self.pk is not None else None
-            if before is not None and before["user_id"] not in ledgers:
-                raise Conflict("The row has moved to another user meanwhile.")
-            self.change = Change(ledgers, before)
             try:
-                yield self.change
-            finally:
-                self.change = None
+                if before is not None and before["user_id"] not in ledgers:
+                    raise Conflict("The row has moved to another user meanwhile.")
+                check(before)
+            except (Conflict, ValidationError) as error:
+                # Raised below, where it does not spoil the caller's own atomic block.
+                refusal = error
+            else:
+                self.change = Change(ledgers, before)
+                try:
+                    return write()
+                finally:
+                    self.change = None
+        raise refusal

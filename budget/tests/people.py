@@ -1,0 +1,71 @@
+"""Short words for the rows that engine tests are made of."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from budget.models import Alert, AlertStatus, Category, Threshold, Transaction, TransactionType
+
+
+def make_user(name: str = "alice") -> User:
+    return User.objects.create(username=name)
+
+
+def category(user: User, name: str) -> Category:
+    found = Category.objects.filter(user=user).named(name)
+    if found is None:
+        found = Category(user=user, name=name)
+        found.save()
+    return found
+
+
+def transaction_of(
+    user: User,
+    amount: str,
+    day: str = "2018-03-05",
+    *,
+    to: str = "Groceries",
+    type: str = "expense",
+    **fields: Any,
+) -> Transaction:
+    """An unsaved transaction."""
+    return Transaction(
+        user=user,
+        date=date.fromisoformat(day),
+        category=category(user, to),
+        amount=Decimal(amount),
+        type=TransactionType.objects.get(user=user, slug=type),
+        **fields,
+    )
+
+
+def spend(user: User, amount: str, day: str = "2018-03-05", **fields: Any) -> Transaction:
+    row = transaction_of(user, amount, day, **fields)
+    row.save()
+    return row
+
+
+def limit(
+    user: User, amount: str, type: str = "monthly", *, of: str | None = None, **fields: Any
+) -> Threshold:
+    """A saved threshold; of: the name of its category."""
+    threshold = Threshold(
+        user=user,
+        name=fields.pop("name", of or type),
+        amount=Decimal(amount),
+        type=type,
+        category=category(user, of) if of else None,
+        **fields,
+    )
+    threshold.save()
+    return threshold
+
+
+def open_levels(user: User) -> list[tuple[str, int]]:
+    """First day and level of each open alert, oldest period first."""
+    alerts = Alert.objects.filter(user=user, status=AlertStatus.OPEN).of_thresholds()
+    return sorted((str(alert.period_start), alert.level or 0) for alert in alerts)

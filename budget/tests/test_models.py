@@ -1,0 +1,281 @@
+"""What the rows refuse, and what the database refuses by itself."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, models, transaction
+
+from accounts.models import Profile
+from budget.models import (
+    Alert,
+    Category,
+    Conflict,
+    Rollup,
+    Threshold,
+    ThresholdLevel,
+    Transaction,
+    TransactionType,
+    UnsignalledWrite,
+)
+from budget.tests.people import category, limit, make_user, open_levels, spend, transaction_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_new_user_has_everything_a_user_has() -> None:
+    alice = make_user()
+    types = TransactionType.objects.filter(user=alice, builtin=True)
+    assert set(types.values_list("slug", "effect")) == {
+        ("expense", "spending"),
+        ("income", "income"),
+        ("refund", "refund"),
+        ("transfer", "none"),
+    }
+    assert Category.objects.get(user=alice).name == "Uncategorised"
+    assert Profile.objects.get(user=alice).to_dict() == {
+        "user": alice.pk,
+        "time_zone": "UTC",
+        "week_start": 1,
+        "month_start": 1,
+        "currency": "USD",
+    }
+
+
+@pytest.mark.parametrize("again", ["Groceries", " GROCERIES", "groceries"])
+def test_names_that_differ_in_case_or_spaces_are_one(again: str) -> None:
+    alice = make_user()
+    category(alice, "Groceries")
+    with pytest.raises(Conflict, match="merge"):
+        Category(user=alice, name=again).save()
+
+
+def test_names_that_differ_in_unicode_form_are_one() -> None:
+    alice = make_user()
+    first = category(alice, "Cafe\u0301 \ufb01ne")
+    assert first.name == "Café ﬁne"
+    assert Category.objects.filter(user=alice).named("CAFÉ   FINE") == first
+
+
+def test_another_user_may_use_the_same_name() -> None:
+    assert category(make_user(), "Groceries") != category(make_user("charlie"), "Groceries")
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 101])
+def test_a_category_needs_a_name_of_at_most_100_characters(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Category(user=make_user(), name=name).save()
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Food & Drink", "food-drink"),
+        ("Crème brûlée", "creme-brulee"),
+        ("食費", "category"),
+        ("50 a day", "category-50-a-day"),
+        ("Preview", "preview-2"),
+    ],
+)
+def test_a_slug_starts_with_a_letter(name: str, slug: str) -> None:
+    assert category(make_user(), name).slug == slug
+
+
+def test_a_second_slug_gets_a_number() -> None:
+    alice = make_user()
+    assert [category(alice, name).slug for name in ("a b", "a-b", "a_b", "a.b.")] == [
+        "a-b",
+        "a-b-2",
+        "a_b",
+        "ab",
+    ]
+
+
+def test_the_built_in_category_stays() -> None:
+    row = Category.objects.get(user=make_user())
+    row.name = "Other"
+    with pytest.raises(Conflict):
+        row.save()
+    with pytest.raises(Conflict):
+        row.delete()
+
+
+def test_a_category_in_use_stays() -> None:
+    alice = make_user()
+    row = spend(alice, "1")
+    with pytest.raises(Conflict, match="in use"):
+        row.category.delete()
+    row.delete()
+    row.category.delete()
+    assert not Category.objects.filter(user=alice, name="Groceries").exists()
+
+
+def test_an_effect_is_fixed_once_a_transaction_uses_it() -> None:
+    alice = make_user()
+    fee = TransactionType(user=alice, name="Fee", effect="none")
+    fee.save()
+    fee.effect = "spending"
+    fee.save()
+    spend(alice, "10", type="fee")
+    fee.effect = "none"
+    with pytest.raises(Conflict, match="fixed"):
+        fee.save()
+
+
+def test_a_built_in_type_cannot_be_edited_or_deleted() -> None:
+    refund = TransactionType.objects.get(user=make_user(), slug="refund")
+    refund.name = "Money back"
+    with pytest.raises(Conflict):
+        refund.save()
+    with pytest.raises(Conflict):
+        refund.delete()
+
+
+def test_users_have_a_most_of_categories_and_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = make_user()
+    monkeypatch.setattr(Category, "MAX_A_USER", 2)
+    monkeypatch.setattr(Threshold, "MAX_A_USER", 1)
+    category(alice, "second")
+    with pytest.raises(Conflict, match="at most 2"):
+        category(alice, "third")
+    limit(alice, "1").delete()
+    limit(alice, "1")
+    with pytest.raises(Conflict, match="at most 1"):
+        limit(alice, "1")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"date": date(1899, 12, 31)},
+        {"date": date(2200, 1, 1)},
+        {"date": "yesterday"},
+        {"amount": Decimal("1.005")},
+        {"amount": 0.5},
+    ],
+)
+def test_a_transaction_refuses_values_that_are_none(wrong: dict[str, object]) -> None:
+    row = transaction_of(make_user(), "1")
+    for name, value in wrong.items():
+        setattr(row, name, value)
+    with pytest.raises(ValidationError):
+        row.save()
+    assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize("amount", ["0", "-1"])
+def test_the_database_refuses_an_amount_that_is_not_positive(amount: str) -> None:
+    row = transaction_of(make_user(), amount)
+    with pytest.raises(IntegrityError, match="budget_transaction_amount_range"):
+        row.save()
+
+
+def test_a_row_takes_no_category_or_type_of_another_user() -> None:
+    row = transaction_of(make_user(), "1")
+    charlies = transaction_of(make_user("charlie"), "1")
+    for name in ("category", "type"):
+        mine = getattr(row, name)
+        setattr(row, name, getattr(charlies, name))
+        with pytest.raises(ValidationError, match="another user"):
+            row.save()
+        setattr(row, name, mine)
+
+
+def test_an_external_id_is_unique_a_user() -> None:
+    alice = make_user()
+    spend(alice, "1", external_id="x")
+    spend(make_user("charlie"), "1", external_id="x")
+    with pytest.raises(Conflict, match="external_id"):
+        spend(alice, "2", external_id="x")
+    spend(alice, "2", external_id="")
+    spend(alice, "3", external_id="")
+
+
+def test_writes_that_no_signal_announces_are_refused() -> None:
+    alice = make_user()
+    row = spend(alice, "1")
+    with pytest.raises(UnsignalledWrite, match="record_transactions"):
+        Transaction.objects.bulk_create([transaction_of(alice, "1")])
+    with pytest.raises(UnsignalledWrite):
+        Transaction.objects.filter(pk=row.pk).update(amount=2)
+    with pytest.raises(UnsignalledWrite):
+        Transaction.objects.bulk_update([row], ["amount"])
+    with pytest.raises(UnsignalledWrite):
+        alice.thresholds.update(enabled=False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"levels": []}, "levels"),
+        ({"levels": [0]}, "levels"),
+        ({"levels": [80, 80]}, "levels"),
+        ({"levels": [1001]}, "levels"),
+        ({"levels": list(range(1, 12))}, "levels"),
+        ({"levels": [True]}, "levels"),
+        ({"operator": "lte"}, "operator"),
+        ({"measure": "net"}, "measure"),
+        ({"type": "rolling"}, "type"),
+        ({"amount": Decimal("-1")}, "amount"),
+        ({"name": " "}, "name"),
+        ({"slug": "preview"}, "slug"),
+    ],
+)
+def test_a_threshold_refuses_what_it_cannot_judge(wrong: dict[str, object], field: str) -> None:
+    fields = {"name": "x", "amount": Decimal("1"), "type": "monthly", "levels": [100]} | wrong
+    with pytest.raises(ValidationError) as refused:
+        Threshold(user=make_user(), **fields).save()  # type: ignore[arg-type]
+    assert set(refused.value.message_dict) == {field}
+
+
+def test_a_deleted_thresholds_slug_is_free_again() -> None:
+    alice = make_user()
+    first = limit(alice, "1", name="Food")
+    first.delete()
+    assert limit(alice, "1", name="Food").slug == first.slug == "food"
+
+
+@pytest.mark.parametrize(
+    ("operator", "amount", "triggers"),
+    [
+        ("gte", "33.33", {80: 2667, 100: 3333}),
+        ("gt", "33.33", {80: 2666, 100: 3333}),
+        ("gte", "0", {100: 1}),
+        ("gt", "0", {80: 0, 100: 0}),
+    ],
+)
+def test_levels_in_force_are_stored_with_their_trigger(
+    operator: str, amount: str, triggers: dict[int, int]
+) -> None:
+    threshold = limit(make_user(), amount, operator=operator)
+    stored = ThresholdLevel.objects.filter(threshold=threshold)
+    assert dict(stored.values_list("percent", "trigger")) == triggers
+
+
+def test_the_database_keeps_one_alert_an_identity() -> None:
+    alice = make_user()
+    limit(alice, "1")
+    spend(alice, "1")
+    alert = Alert.objects.filter(user=alice, level=100).get()
+    alert.pk = None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        alert.save(force_insert=True)
+    assert open_levels(alice) == [("2018-03-01", 80), ("2018-03-01", 100)]
+
+
+def test_every_constraint_has_a_name_that_tells_its_model() -> None:
+    for model in (Alert, Category, Rollup, Threshold, Transaction, TransactionType, Profile):
+        prefix = f"{model._meta.app_label}_{model._meta.model_name}_"
+        assert model._meta.constraints
+        for constraint in model._meta.constraints:
+            assert constraint.name.startswith(prefix), constraint.name
+
+
+def test_foreign_keys_to_user_category_and_type_protect() -> None:
+    for name in ("user", "category", "type"):
+        field = Transaction._meta.get_field(name)
+        assert isinstance(field, models.ForeignKey)
+        assert field.remote_field.on_delete is models.PROTECT
