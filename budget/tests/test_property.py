@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from pkgutil import resolve_name
+from typing import Any, NamedTuple, TypeVar
+from unittest.mock import patch
 
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from budget.tests.oracle import Limit, Settings
-from budget.tests.play import Play, money
+from budget.tests.play import Disagreement, Play, money
 
 T = TypeVar("T")
 
@@ -320,7 +324,7 @@ class Life(RuleBasedStateMachine):
             self.play.look(self.user(who))
 
 
-def live(examples: int, steps: int, *, shrink: bool) -> None:
+def live(examples: int, steps: int, phases: Sequence[Phase]) -> None:
     """Play that many random lives of that many steps."""
     run_state_machine_as_test(
         Life,
@@ -329,7 +333,7 @@ def live(examples: int, steps: int, *, shrink: bool) -> None:
             stateful_step_count=steps,
             deadline=None,
             print_blob=True,
-            phases=ALL_PHASES if shrink else QUICK_PHASES,
+            phases=phases,
             suppress_health_check=list(HealthCheck),
         ),
     )
@@ -337,10 +341,293 @@ def live(examples: int, steps: int, *, shrink: bool) -> None:
 
 @pytest.mark.django_db
 def test_random_lives_agree_with_the_oracle() -> None:
-    live(examples=int(os.environ.get("LIVES", "40")), steps=30, shrink=False)
+    live(int(os.environ.get("LIVES", "30")), 30, QUICK_PHASES)
 
 
 @pytest.mark.long
 @pytest.mark.django_db
 def test_many_long_random_lives_agree_with_the_oracle() -> None:
-    live(examples=int(os.environ.get("LONG_LIVES", "600")), steps=60, shrink=True)
+    live(int(os.environ.get("LONG_LIVES", "400")), 60, ALL_PHASES)
+
+
+@pytest.fixture
+def play() -> Play:
+    return Play(START)
+
+
+LEAP_DAY, DAY_AFTER, LAST_YEAR = date(2024, 2, 29), date(2024, 3, 1), date(2023, 12, 31)
+MOST = 99_999_999_999_999
+
+
+def one_of_everything(play: Play) -> None:
+    """A short life in which every kind of write flips something, compared after each."""
+    alice, charlie = play.users
+    home, food = play.owned[alice][0], play.new_category(alice)
+    expense, refund = play.type_of(alice, "spending"), play.type_of(alice, "refund")
+    month = play.new_limit(alice, Limit(0, 10_000, "monthly"))
+    groceries = play.new_limit(alice, Limit(0, 3333, "weekly", food, "gt", (33, 80, 100)))
+    single = play.new_limit(alice, Limit(0, 5000, "transaction", operator="gt", levels=(100,)))
+    play.new_limit(charlie, Limit(0, 0, "daily"))
+    play.check()
+
+    def spend(amount: int, day: date = LEAP_DAY, category: int = home, type: int = expense) -> int:
+        pk = play.create(alice, day, category, type, amount)
+        play.check()
+        return pk
+
+    rent = spend(7999)
+    spend(1)
+    gift = spend(5001)
+    spend(3002, type=refund)
+    wine = spend(1, category=food, type=refund)
+    old = spend(20_000, LAST_YEAR, food)
+    play.edit(alice, old, date=DAY_AFTER)
+    play.check()
+    play.edit(alice, gift, amount=money(5000))
+    play.check()
+    play.edit(alice, wine, partial=True, type_id=expense)
+    play.check()
+    play.delete(old)
+    play.check()
+    spend(10_000, LAST_YEAR)
+    play.advance(timedelta(hours=2))
+    spend(20_000, date(2024, 2, 28))
+    play.edit_limit(alice, month, amount=15_000)
+    play.check()
+    play.edit_limit(alice, month, levels=(50, 150), operator="gt")
+    play.check()
+    play.edit_limit(alice, single, amount=8000)
+    play.check()
+    play.edit_limit(alice, groceries, enabled=False)
+    play.check()
+    play.edit_limit(alice, groceries, enabled=True, amount=0, operator="gte")
+    play.check()
+    entries = [(DAY_AFTER, food, expense, amount) for amount in (4000, 4000, 7001)]
+    play.bulk(alice, entries)
+    play.check()
+    play.merge(alice, food, home)
+    play.check()
+    play.edit(
+        alice,
+        rent,
+        user_id=charlie,
+        category_id=play.owned[charlie][0],
+        type_id=play.type_of(charlie, "spending"),
+    )
+    play.check()
+    play.acknowledge(alice, min(play.oracle.books[alice].open_alerts()))
+    play.check()
+    own = play.new_type(alice, "none")
+    play.change_effect(alice, own, "spending")
+    spend(30_000, date(2024, 5, 5), type=own)
+    play.save_settings(alice, Settings("Pacific/Kiritimati", 7, 28))
+    play.check()
+    spend(30_000, date(2024, 3, 27))
+    play.delete_limit(alice, month)
+    play.check()
+    play.delete_many(list(play.oracle.books[alice].rows))
+    play.check()
+
+
+@pytest.mark.django_db
+def test_one_of_everything_agrees_with_the_oracle(play: Play) -> None:
+    one_of_everything(play)
+
+
+@pytest.mark.django_db
+def test_the_effect_of_a_type_is_the_stored_one_whatever_the_instance_holds(play: Play) -> None:
+    alice = play.users[0]
+    for kind in ("transaction", "monthly"):
+        play.new_limit(alice, Limit(0, 1000, kind))
+    own = play.new_type(alice, "none")
+    play.change_effect(alice, own, "spending")
+    play.create(alice, LEAP_DAY, play.owned[alice][0], own, 1500)
+    play.check()
+
+
+@pytest.mark.django_db
+def test_rows_deleted_together_tip_nothing_as_one_row_does_not(play: Play) -> None:
+    alice = play.users[0]
+    play.new_limit(alice, Limit(0, 1000, "monthly"))
+    for effect, amount in (("spending", 1500), ("refund", 800), ("refund", 600)):
+        play.create(alice, LEAP_DAY, play.owned[alice][0], play.type_of(alice, effect), amount)
+    refunds = sorted(play.oracle.books[alice].rows)[1:]
+    play.check()
+    play.delete_many(refunds)
+    play.check()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("what", ["date", "category", "type"])
+def test_a_single_transaction_that_left_its_window_counts_nothing_there(
+    play: Play, what: str
+) -> None:
+    alice = play.users[0]
+    home, food = play.owned[alice][0], play.new_category(alice)
+    play.new_limit(alice, Limit(0, 1000, "transaction", home))
+    pk = play.create(alice, LEAP_DAY, home, play.type_of(alice, "spending"), 1500)
+    changes: dict[str, Any] = {
+        "date": {"date": DAY_AFTER},
+        "category": {"category_id": food},
+        "type": {"type_id": play.type_of(alice, "refund")},
+    }
+    play.edit(alice, pk, **changes[what])
+    play.check()
+
+
+@pytest.mark.django_db
+def test_totals_outgrow_the_largest_amount(play: Play) -> None:
+    alice = play.users[0]
+    play.new_limit(alice, Limit(0, MOST, "yearly", levels=(100, 150, 1000)))
+    play.new_limit(alice, Limit(0, MOST, "transaction", levels=(1, 100, 1000)))
+    play.new_limit(alice, Limit(0, MOST, "transaction", levels=(1000,)))
+    for _ in range(3):
+        play.create(alice, LEAP_DAY, play.owned[alice][0], play.type_of(alice, "spending"), MOST)
+        play.check()
+
+
+@pytest.mark.django_db
+def test_a_threshold_rolled_back_leaves_no_trace_in_memory(play: Play) -> None:
+    alice = play.users[0]
+    pk = play.new_limit(alice, Limit(0, 1000, "monthly"))
+    expense = play.type_of(alice, "spending")
+    with play.writing():
+        play.edit_limit(alice, pk, amount=1)
+        play.create(alice, LEAP_DAY, play.owned[alice][0], expense, 500)
+        transaction.set_rollback(True)
+    play.oracle.delete_rows(list(play.oracle.books[alice].rows))
+    play.oracle.books[alice].limits[pk].amount = 1000
+    play.oracle.books[alice].alerts.clear()
+    play.oracle.books[alice].events.clear()
+    play.loaded.clear()
+    play.create(alice, LEAP_DAY, play.owned[alice][0], expense, 500)
+    play.check()
+
+
+Function = Callable[..., Any]
+
+
+class Mutant(NamedTuple):
+    """One rule broken: what stands in for a function, wherever it is called from."""
+
+    breaks: Callable[[Function], Function]
+    where: tuple[str, ...]
+
+
+def _no_write_on_delete(real: Function) -> Function:
+    def evaluate_write(ledger: Any, before: Any, after: Any, cause: str) -> None:
+        if after is not None:
+            real(ledger, before, after, cause)
+
+    return evaluate_write
+
+
+def _no_old_period(real: Function) -> Function:
+    def evaluate_write(ledger: Any, before: Any, after: Any, cause: str) -> None:
+        real(ledger, before if after is None else None, after, cause)
+
+    return evaluate_write
+
+
+def _never(real: Function) -> Function:
+    return lambda *args, **kwargs: None
+
+
+def _as_of_ignored(real: Function) -> Function:
+    def write_flips(ledger: Any, flips: Any, cause: str) -> None:
+        as_of, ledger.as_of = ledger.as_of, date.min
+        real(ledger, flips, cause)
+        ledger.as_of = as_of
+
+    return write_flips
+
+
+def _always_active(real: Function) -> Function:
+    return lambda alert, as_of: alert.status == "open"
+
+
+def _refunds_add(real: Function) -> Function:
+    def read_rules(user_id: int, number: int) -> Any:
+        rules = real(user_id, number)
+        return replace(rules, spending=rules.spending | rules.refunds, refunds=frozenset())
+
+    return read_rules
+
+
+def _gt_is_gte(real: Function) -> Function:
+    def reached(self: Any, trigger: int) -> bool:
+        return bool(self.total >= trigger)
+
+    return reached
+
+
+def _levels_only(real: Function) -> Function:
+    def threshold_written(threshold: Any, change: Any) -> None:
+        resolve_name("budget.engine.writes.store_levels")(threshold)
+        ledger = change.ledgers[threshold.user_id]
+        resolve_name("budget.engine.writes.rules_changed")(ledger)
+
+    return threshold_written
+
+
+def _all_categories(real: Function) -> Function:
+    return lambda self, categories: list(self.thresholds)
+
+
+WRITES = "budget.engine.writes"
+MUTANTS = {
+    "a delete is not evaluated": Mutant(_no_write_on_delete, (f"{WRITES}.evaluate_write",)),
+    "a queryset's delete is not evaluated": Mutant(_never, (f"{WRITES}.transactions_deleted",)),
+    "the old period is not evaluated on a move": Mutant(
+        _no_old_period, (f"{WRITES}.evaluate_write",)
+    ),
+    "as_of never moves": Mutant(
+        _never,
+        tuple(f"budget.engine.{module}.move_as_of" for module in ("evaluate", "writes", "alerts")),
+    ),
+    "late does not look at as_of": Mutant(_as_of_ignored, ("budget.engine.evaluate.write_flips",)),
+    "active does not look at as_of": Mutant(_always_active, ("budget.engine.answers.is_active",)),
+    "a threshold's edit is not evaluated": Mutant(_levels_only, (f"{WRITES}.threshold_written",)),
+    "old rules stay in memory": Mutant(_never, (f"{WRITES}.rules_changed",)),
+    "a refund adds": Mutant(_refunds_add, ("budget.engine.rules._read_rules",)),
+    "gt is taken for gte": Mutant(_gt_is_gte, ("budget.engine.touched.Judged.reached",)),
+    "a bulk entry is not evaluated": Mutant(_never, (f"{WRITES}.evaluate_many",)),
+    "new settings are not applied": Mutant(_never, (f"{WRITES}.profile_written",)),
+    "month rollups keep the old month start": Mutant(
+        _never, ("budget.engine.rollups.rebuild_months",)
+    ),
+    "a merge leaves the rollups": Mutant(_never, ("budget.engine.rollups.merge",)),
+    "a tipping row that went is kept": Mutant(
+        _never, ("budget.engine.evaluate.replace_tips", f"{WRITES}.replace_tips")
+    ),
+    "a bulk entry names no tipping row": Mutant(_never, ("budget.engine.evaluate.find_tips",)),
+}
+
+
+@pytest.fixture(params=MUTANTS.values(), ids=[name.replace(" ", "-") for name in MUTANTS])
+def broken(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One broken rule at a time."""
+    mutant: Mutant = request.param
+    rules = resolve_name("budget.engine.rules._read_rules")
+    with ExitStack() as stack:
+        for where in mutant.where:
+            stack.enter_context(patch(where, mutant.breaks(resolve_name(where))))
+        yield
+    rules.cache_clear()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("broken")
+def test_a_broken_rule_is_caught(play: Play) -> None:
+    with transaction.atomic():
+        with pytest.raises((Disagreement, DatabaseError)):
+            one_of_everything(play)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.long
+@pytest.mark.django_db
+@pytest.mark.usefixtures("broken")
+def test_random_lives_catch_a_broken_rule() -> None:
+    with pytest.raises((Disagreement, DatabaseError)):
+        live(400, 60, QUICK_PHASES)
