@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 from django.contrib.auth.models import User
 
 from budget.models import Alert, AlertStatus, Category, Threshold, Transaction, TransactionType
+
+
+@contextmanager
+def clock(day: str, hour: int = 12) -> Iterator[None]:
+    """Let it be that day, in UTC."""
+    now = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).replace(hour=hour)
+    with mock.patch("django.utils.timezone.now", return_value=now):
+        yield
 
 
 def make_user(name: str = "alice") -> User:

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+
+from accounts.models import ApiToken
+from budget.engine import delete_account, raise_custom_alert, reconcile
+from budget.tests.people import limit, make_user, spend
+
+pytestmark = pytest.mark.django_db
+
+
+def everything(user: User) -> None:
+    limit(user, "1", of="Groceries")
+    spend(user, "5")
+    raise_custom_alert(user.pk, "Look at this")
+    ApiToken.issue(user, "phone")
+
+
+def test_nothing_of_a_deleted_account_is_left_and_nobody_else_is_touched() -> None:
+    alice, bob = make_user("alice"), make_user("bob")
+    everything(alice)
+    everything(bob)
+    delete_account(alice.pk)
+    for model in apps.get_models():
+        names = {field.name for field in model._meta.concrete_fields}
+        if "user" in names and model._meta.app_label in {"accounts", "budget"}:
+            owners = set(model._base_manager.values_list("user_id", flat=True))
+            assert owners == {bob.pk}, model
+    assert list(User.objects.all()) == [bob]
+    assert reconcile(bob.pk) == []
+
+
+def test_an_account_that_is_not_there_cannot_be_deleted() -> None:
+    with pytest.raises(User.DoesNotExist):
+        delete_account(1)

@@ -1,0 +1,202 @@
+"""Thresholds and alerts in numbers and in words."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Profile
+from budget.engine import (
+    acknowledge,
+    describe_alerts,
+    describe_thresholds,
+    raise_custom_alert,
+    read_ledger,
+)
+from budget.engine.answers import AlertDict
+from budget.models import Alert, AlertEvent, Ledger, Threshold
+from budget.tests.people import clock, limit, make_user, spend
+
+pytestmark = pytest.mark.django_db
+
+
+def told(user: User) -> dict[int | None, AlertDict]:
+    """The user's alerts by level."""
+    alerts = describe_alerts(read_ledger(user.pk), list(Alert.objects.filter(user=user)))
+    return {alert["level"]: alert for alert in alerts}
+
+
+@pytest.mark.parametrize(
+    ("type", "message"),
+    [
+        ("daily", "Food: 162.40 of 150.00 spent on 7 March 2018, 108 %"),
+        ("weekly", "Food: 162.40 of 150.00 spent in the week of 5 March 2018, 108 %"),
+        ("monthly", "Food: 162.40 of 150.00 spent in March 2018, 108 %"),
+        ("quarterly", "Food: 162.40 of 150.00 spent in quarter 1 of 2018, 108 %"),
+        ("yearly", "Food: 162.40 of 150.00 spent in 2018, 108 %"),
+        (
+            "transaction",
+            "Food: 162.40 in one transaction on 7 March 2018, limit 150.00, 108 %",
+        ),
+    ],
+)
+def test_a_message_reads_well(type: str, message: str) -> None:
+    alice = make_user()
+    limit(alice, "150", type, name="Food")
+    spend(alice, "162.40", "2018-03-07")
+    assert told(alice)[100]["message"] == message
+
+
+def test_a_message_of_a_level_below_100_says_approaching_until_the_limit_is_reached() -> None:
+    alice = make_user()
+    limit(alice, "150", name="Food")
+    spend(alice, "130")
+    assert told(alice)[80]["message"] == (
+        "Food, approaching: 130.00 of 150.00 spent in March 2018, 86 %"
+    )
+    spend(alice, "20")
+    assert told(alice)[80]["message"] == "Food: 150.00 of 150.00 spent in March 2018, 100 %"
+
+
+def test_a_limit_of_zero_has_no_percent() -> None:
+    alice = make_user()
+    limit(alice, "0", name="Films")
+    spend(alice, "9")
+    alert = told(alice)[100]
+    assert alert["percent"] is None
+    assert alert["message"] == "Films: 9.00 of 0.00 spent in March 2018"
+
+
+def test_numbers_are_as_they_are_now_and_then_as_they_were() -> None:
+    alice = make_user()
+    threshold = limit(alice, "100", levels=[100])
+    tipping = spend(alice, "110")
+    spend(alice, "15")
+    threshold.amount = Decimal("120")
+    threshold.save()
+    alert = told(alice)[100]
+    assert (alert["total"], alert["limit"], alert["percent"]) == ("125.00", "120.00", 104)
+    assert alert["then"] is not None
+    assert (alert["then"]["total"], alert["then"]["limit"]) == ("110.00", "100.00")
+    assert alert["transaction"] == tipping.pk
+
+
+def test_an_alert_of_an_earlier_revision_keeps_the_numbers_of_its_last_flip() -> None:
+    alice = make_user()
+    threshold = limit(alice, "100", levels=[100])
+    spend(alice, "110")
+    threshold.type = "yearly"
+    threshold.save()
+    spend(alice, "50")
+    first = Alert.objects.get(revision=1)
+    [alert] = describe_alerts(read_ledger(alice.pk), [first])
+    assert (alert["status"], alert["total"], alert["percent"]) == ("resolved", "110.00", 110)
+    assert alert["message"] == "monthly: 110.00 of 100.00 spent in March 2018, 110 %"
+
+
+def test_an_alert_of_periods_cut_otherwise_still_sums_its_own_days() -> None:
+    alice = make_user()
+    limit(alice, "100", levels=[100])
+    spend(alice, "110", "2018-03-20")
+    profile = Profile.objects.get(user=alice)
+    profile.month_start = 15
+    profile.save()
+    spend(alice, "7", "2018-03-02")
+    old = Alert.objects.get(period_start=date(2018, 3, 1))
+    [alert] = describe_alerts(read_ledger(alice.pk), [old])
+    assert (alert["status"], alert["total"]) == ("resolved", "117.00")
+
+
+def test_active_means_open_and_now() -> None:
+    with clock("2026-03-10"):
+        alice = make_user()
+        limit(alice, "100", levels=[100])
+        spend(alice, "100", "2026-03-01")
+        spend(alice, "100", "2026-02-01")
+        active = {a.period_start: a for a in Alert.objects.all()}
+        described = describe_alerts(read_ledger(alice.pk), list(active.values()))
+    assert {(a["period_start"], a["active"], a["late"]) for a in described} == {
+        ("2026-03-01", True, False),
+        ("2026-02-01", False, True),
+    }
+    with clock("2026-04-01"):
+        assert not any(a["active"] for a in told(alice).values())
+    assert Ledger.objects.get().as_of == date(2026, 4, 1)
+
+
+def test_a_threshold_shows_where_it_stands_today() -> None:
+    with clock("2026-03-10"):
+        alice = make_user()
+        limit(alice, "100", of="Food")
+        limit(alice, "100", "transaction")
+        spend(alice, "85.50", "2026-03-31", to="Food")
+        food, single = describe_thresholds(
+            read_ledger(alice.pk), list(Threshold.objects.select_related("category"))
+        )
+    assert food["current"] == {
+        "period_start": "2026-03-01",
+        "period_end": "2026-04-01",
+        "total": "85.50",
+        "remaining": "14.50",
+        "percent": 85,
+        "level_reached": 80,
+        "as_of": "2026-03-10",
+    }
+    assert single["current"] is None
+
+
+def test_describing_two_or_two_hundred_takes_the_same_number_of_queries() -> None:
+    alice = make_user()
+    limit(alice, "1", "daily")
+    limit(alice, "1", "transaction")
+    for day in range(1, 29):
+        spend(alice, "2", f"2018-03-{day:02}")
+    alerts = list(Alert.objects.all())
+    assert len(alerts) == 112
+    ledger = read_ledger(alice.pk)
+    counts = []
+    for some in (alerts[:1] + alerts[-1:], alerts):
+        with CaptureQueriesContext(connection) as queries:
+            describe_alerts(ledger, some)
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 3
+
+
+def test_acknowledging_is_an_event_and_ends_with_the_next_episode() -> None:
+    alice = make_user()
+    limit(alice, "100", levels=[100])
+    row = spend(alice, "100")
+    alert = Alert.objects.get()
+    acknowledge(alice.pk, alert.pk)
+    acknowledge(alice.pk, alert.pk)
+    assert told(alice)[100]["acknowledged_at"] is not None
+    assert told(alice)[100]["status"] == "open"
+    row.delete()
+    spend(alice, "100")
+    assert told(alice)[100]["acknowledged_at"] is None
+    kinds = AlertEvent.objects.order_by("seq").values_list("kind", flat=True)
+    assert list(kinds) == ["opened", "acknowledged", "resolved", "opened"]
+
+
+def test_nobody_acknowledges_another_users_alert() -> None:
+    alice = make_user()
+    limit(alice, "100")
+    spend(alice, "100")
+    with pytest.raises(Alert.DoesNotExist):
+        acknowledge(make_user("charlie").pk, Alert.objects.all()[0].pk)
+
+
+def test_a_custom_alert_says_what_its_user_wrote_and_no_write_resolves_it() -> None:
+    alice = make_user()
+    threshold = limit(alice, "100")
+    raise_custom_alert(alice.pk, "Ask the bank", threshold)
+    spend(alice, "1").delete()
+    threshold.delete()
+    alert = told(alice)[None]
+    assert (alert["message"], alert["status"], alert["active"]) == ("Ask the bank", "open", True)
+    assert (alert["total"], alert["then"], alert["period_start"]) == (None, None, None)

@@ -1,0 +1,141 @@
+"""The self-audit finds every kind of damage, names it and mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import models
+
+from accounts.models import Profile
+from budget.engine import reconcile
+from budget.models import (
+    Alert,
+    AlertEvent,
+    AlertStatus,
+    Ledger,
+    Rollup,
+    Threshold,
+    ThresholdLevel,
+    Transaction,
+)
+from budget.tests.people import limit, make_user, open_levels, spend
+
+pytestmark = pytest.mark.django_db
+
+
+def unsignalled(model: type[models.Model], **fields: object) -> None:
+    """Damage rows as a hand in the database would."""
+    model._base_manager.all().update(**fields)
+
+
+@pytest.fixture
+def alice() -> User:
+    user = make_user("alice")
+    limit(user, "100", of="Groceries", name="Food")
+    limit(user, "500", "yearly")
+    spend(user, "60", "2018-03-05")
+    spend(user, "60", "2018-03-07")
+    return user
+
+
+DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
+    "a rollup is wrong": (lambda: Rollup.objects.filter(grain="M").update(amount=1), "rollup"),
+    "a rollup is gone": (lambda: Rollup.objects.filter(grain="D").delete(), "rollup"),
+    "a transaction came in unseen": (
+        lambda: Transaction._base_manager.bulk_create([copy_of(Transaction.objects.all()[0])]),
+        "rollup",
+    ),
+    "a transaction went unseen": (lambda: drop_row(), "rollup"),
+    "an amount changed unseen": (lambda: unsignalled(Transaction, amount="500"), "rollup"),
+    "a trigger is wrong": (lambda: ThresholdLevel.objects.update(trigger=1), "level"),
+    "a limit changed unseen": (lambda: unsignalled(Threshold, amount="1000"), "level"),
+    "an alert is open that must not be": (
+        lambda: reopen_after_a_refund(),
+        "alert",
+    ),
+    "an alert is resolved that must not be": (
+        lambda: Alert.objects.update(status="resolved", resolved_at="2018-01-01T00:00Z"),
+        "alert",
+    ),
+    "an alert is gone": (
+        lambda: (AlertEvent.objects.all().delete(), Alert.objects.all().delete()),
+        "alert",
+    ),
+    "an alert's period is wrong": (lambda: Alert.objects.update(period_end="2019-01-01"), "period"),
+    "a tip lies elsewhere": (
+        lambda: Alert.objects.update(transaction=spend(User.objects.get(), "1", to="Other")),
+        "tip",
+    ),
+    "episodes are miscounted": (lambda: Alert.objects.update(episodes=7), "event"),
+    "an event is gone": (lambda: AlertEvent.objects.all().delete(), "event"),
+    "the event number is behind": (lambda: Ledger.objects.update(event_seq=0), "event"),
+    "the calendar is not the user's": (lambda: unsignalled(Profile, month_start=6), "calendar"),
+}
+
+
+def copy_of(row: Transaction) -> Transaction:
+    row.pk = None
+    return row
+
+
+def drop_row() -> None:
+    Alert.objects.update(transaction=None)
+    rows = Transaction._base_manager.filter(date="2018-03-05")
+    rows._raw_delete(rows.db)
+
+
+def reopen_after_a_refund() -> None:
+    spend(User.objects.get(), "110", type="refund")
+    Alert.objects.update(status="open", resolved_at=None)
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_named_and_mended(alice: User, name: str) -> None:
+    assert reconcile(alice.pk) == []
+    damage, kind = DAMAGE[name]
+    damage()
+    found = reconcile(alice.pk)
+    assert kind in {drift.kind for drift in found}
+    assert reconcile(alice.pk) == found, "looking must change nothing"
+    assert reconcile(alice.pk, repair=True) == found
+    assert reconcile(alice.pk) == []
+    total = sum(
+        row.amount * (-1 if row.type.slug == "refund" else 1)
+        for row in Transaction.objects.filter(category__name="Groceries")
+    )
+    calendar = Ledger.objects.get().month_start
+    if calendar == 1:
+        amount = Threshold.objects.get(name="Food").amount
+        monthly = {level for start, level in open_levels(alice) if start == "2018-03-01"}
+        assert monthly == {level for level in (80, 100) if total * 100 >= amount * level}
+
+
+def test_the_command_names_drift_and_fails_until_it_is_repaired(alice: User) -> None:
+    make_user("bob")
+    out = StringIO()
+    call_command("reconcile", stdout=out)
+    assert out.getvalue() == "2 users checked, no drift.\n"
+    Rollup.objects.filter(grain="M").update(amount=1)
+    out = StringIO()
+    with pytest.raises(CommandError, match="drifted"):
+        call_command("reconcile", stdout=out)
+    assert "alice: rollup: month 2018-03-01" in out.getvalue()
+    call_command("reconcile", "--user", "bob", stdout=StringIO())
+    call_command("reconcile", "--repair", "--user", "alice", stdout=StringIO())
+    call_command("reconcile", stdout=StringIO())
+
+
+def test_the_command_says_so_when_there_is_no_such_user() -> None:
+    with pytest.raises(CommandError, match="no user named 'nobody'"):
+        call_command("reconcile", "--user", "nobody")
+
+
+def test_open_alerts_of_a_deleted_threshold_are_drift(alice: User) -> None:
+    Threshold.objects.get(name="Food").delete()
+    Alert.objects.update(status=AlertStatus.OPEN, resolved_at=None)
+    assert {drift.kind for drift in reconcile(alice.pk, repair=True)} == {"alert"}
+    assert open_levels(alice) == []
