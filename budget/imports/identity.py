@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from hashlib import blake2b
 
 from budget.imports.rows import ParsedRow
@@ -22,7 +24,13 @@ def external_ids(prefix: str, rows: Sequence[ParsedRow]) -> list[str]:
     ids = [""] * len(rows)
     for identity, indexes in alike.items():
         hashed = blake2b(identity.encode(), digest_size=16).hexdigest()
-        indexes.sort(key=lambda index: (rows[index].category, rows[index].description))
+        if len(indexes) > 1:
+            indexes.sort(key=lambda index: content(rows[index]))
         for number, index in enumerate(indexes, 1):
             ids[index] = f"{prefix}:{hashed}:{number}"
     return ids
+
+
+def content(row: ParsedRow) -> tuple[date, str, str, Decimal]:
+    """What would be stored of a row, in a fixed order."""
+    return row.date, row.category, row.description, row.amount
