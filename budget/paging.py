@@ -27,7 +27,7 @@ from django.db.models import (
 from django.db.models.functions import Collate
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
-from budget.http import Answer, ApiError, ApiRequest, Problem
+from budget.http import Answer, ApiRequest, Problem, wrong
 from budget.schemas import ListQuery
 
 M = TypeVar("M", bound=Model)
@@ -155,10 +155,8 @@ def read_cursor(request: ApiRequest, cursor: str) -> Place:
     except signing.BadSignature:
         owner = None
     if owner != fingerprint(request):
-        detail = "Not a cursor of this list, with these filters."
-        raise ApiError(
-            Problem.PARAMETERS, "See errors.", errors=[{"detail": detail, "parameter": "cursor"}]
-        )
+        detail = "Must come from next or previous of this list, with the same filters."
+        raise wrong(Problem.PARAMETERS, [{"detail": detail, "parameter": "cursor"}])
     return Place(tuple(values), backward, inclusive)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
+from django.urls import re_path, register_converter
 from django.views.decorators.csrf import csrf_exempt
 
 from budget.http import not_found, rest_path
@@ -90,6 +90,5 @@ urlpatterns = [
         PATCH=profile.change_profile,
     ),
     # Last: whatever else lies under /api/, so that no HTML page answers there even in DEBUG.
-    path("<path:unknown>", csrf_exempt(not_found)),
-    path("", csrf_exempt(not_found)),
+    re_path("", csrf_exempt(not_found)),
 ]

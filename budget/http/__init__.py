@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from budget.http.door import Answer, ApiRequest, created, rest_path, takes
-from budget.http.problems import ApiError, Problem, bad_request, not_found, server_error
+from budget.http.problems import ApiError, Problem, bad_request, not_found, server_error, wrong
 
 __all__ = [
     "Answer",
@@ -16,4 +16,5 @@ __all__ = [
     "rest_path",
     "server_error",
     "takes",
+    "wrong",
 ]

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn, Self
+from decimal import InvalidOperation
+from typing import Any, NoReturn
 
 from django.http import HttpRequest
 
 from budget.http.problems import ApiError, Problem
+from budget.schemas.fields import Number
 
 MAX_BYTES = 1024 * 1024
-
-
-class Number(Decimal):
-    """A JSON number with a point or an exponent, exact, with the characters that were sent."""
-
-    literal: str
-
-    def __new__(cls, literal: str) -> Self:
-        number = super().__new__(cls, literal)
-        number.literal = literal
-        return number
 
 
 def read_object(request: HttpRequest) -> dict[str, Any]:
     """The JSON object in the body. Raises ApiError: 400, 413, 415."""
     check_headers(request)
+    if not request.body:
+        raise ApiError(Problem.MALFORMED, "The body is empty; send a JSON object.")
     value = parse(request.body)
     if not isinstance(value, dict):
         raise ApiError(Problem.MALFORMED, "The body must be a JSON object.")
@@ -35,6 +27,8 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
 
 def check_headers(request: HttpRequest) -> None:
     """Refuse by the headers alone, before a byte of the body is read."""
+    if "Content-Length" not in request.headers and "Transfer-Encoding" in request.headers:
+        raise ApiError(Problem.LENGTH, "A body in chunks cannot be read; send a Content-Length.")
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:

@@ -19,10 +19,19 @@ from django.urls import URLPattern, path
 from django.utils.cache import patch_vary_headers
 
 from accounts.authentication import authenticate
-from budget.engine import describe_alerts, read_ledger, recording
+from budget.engine import Flipped, describe_alerts, read_ledger, recording
+from budget.engine.answers import AlertDict
 from budget.http.body import is_text, read_object
-from budget.http.problems import ApiError, FieldError, Problem, answer_to, is_deadlock, pointer
-from budget.models import Ledger, LedgerState
+from budget.http.problems import (
+    ApiError,
+    FieldError,
+    Problem,
+    answer_to,
+    is_deadlock,
+    pointer,
+    wrong,
+)
+from budget.models import Alert, Ledger, LedgerState
 from budget.models.ledger import lock_ledger
 from budget.schemas.base import Body, Query, Schema, sentence
 
@@ -184,11 +193,23 @@ def write_once(
     with transaction.atomic(), recording() as flipped:
         lock_ledger(user_id)
         answer = handler(request, sent, keys)
-        alerts = [*flipped.opened, *flipped.resolved]
-        shown = describe_alerts(read_ledger(user_id), alerts) if alerts else []
-        count = len(flipped.opened)
-        answer.body["alerts"] = {"opened": shown[:count], "resolved": shown[count:]}
+        answer.body["alerts"] = flips(user_id, flipped)
     return answer
+
+
+def flips(user_id: int, flipped: Flipped) -> dict[str, list[AlertDict]]:
+    """The alerts that a write has opened and resolved, as they are at its end."""
+    ids = [[alert.pk for alert in side] for side in (flipped.opened, flipped.resolved)]
+    if not any(ids):
+        return {"opened": [], "resolved": []}
+    # Read again: the write may have gone on after the flip, as when the tipping row is deleted.
+    alerts = Alert.objects.filter(user_id=user_id).in_bulk(ids[0] + ids[1])
+    shown = {
+        alert["id"]: alert for alert in describe_alerts(read_ledger(user_id), [*alerts.values()])
+    }
+    return dict(
+        zip(("opened", "resolved"), ([shown[pk] for pk in side] for side in ids), strict=True)
+    )
 
 
 def read_query(request: ApiRequest, schema: type[Query]) -> Query:
@@ -200,14 +221,13 @@ def read_query(request: ApiRequest, schema: type[Query]) -> Query:
         elif not is_text(name + values[0]):
             errors.append({"detail": "Has a NUL character.", "parameter": name})
     if errors:
-        raise ApiError(Problem.PARAMETERS, "See errors.", errors=errors)
+        raise wrong(Problem.PARAMETERS, errors)
     try:
         return schema.model_validate(request.GET.dict(), context=request.user)
     except pydantic.ValidationError as error:
-        raise ApiError(
+        raise wrong(
             Problem.PARAMETERS,
-            "See errors.",
-            errors=[
+            [
                 {"detail": detail, "parameter": str(where[0])} if where else {"detail": detail}
                 for where, detail in wrong_fields(schema, error)
             ],
@@ -219,10 +239,9 @@ def validated(schema: type[Body], sent: object, user: User) -> Body:
     try:
         return schema.model_validate(sent, context=user)
     except pydantic.ValidationError as error:
-        raise ApiError(
+        raise wrong(
             Problem.VALIDATION,
-            "See errors.",
-            errors=[
+            [
                 {"detail": detail, "pointer": pointer(*where)}
                 for where, detail in wrong_fields(schema, error)
             ],

@@ -46,6 +46,7 @@ class Problem(Enum):
     NOT_FOUND = "not-found", 404, "There is nothing here"
     METHOD = "method-not-allowed", 405, "The method is not allowed here"
     CONFLICT = "conflict", 409, "The present rows forbid this"
+    LENGTH = "length-required", 411, "The length of the body is not said"
     TOO_LARGE = "too-large", 413, "The body is too large"
     MEDIA_TYPE = "media-type", 415, "The body must be JSON"
     VALIDATION = "validation", 422, "Some fields are not right"
@@ -101,6 +102,16 @@ class ApiError(Exception):
         )
 
 
+def wrong(problem: Problem, errors: Sequence[FieldError]) -> ApiError:
+    """All that is wrong, as one problem; its detail says it once more, for people."""
+    return ApiError(problem, " ".join(map(in_words, errors)), errors=errors)
+
+
+def in_words(error: FieldError) -> str:
+    where = error.get("parameter") or error.get("pointer", "").removeprefix("#/")
+    return f"{where}: {error['detail']}" if where else error["detail"]
+
+
 def pointer(*path: str | int) -> str:
     """A JSON Pointer (RFC 6901) to a place in the body, written as a URI fragment."""
     parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
@@ -129,7 +140,7 @@ def translate(error: Exception) -> ApiError | None:
         case CsrfFailed():
             return ApiError(Problem.CSRF, str(error))
         case ValidationError():
-            return ApiError(Problem.VALIDATION, "See errors.", errors=field_errors(error))
+            return wrong(Problem.VALIDATION, field_errors(error))
         case Conflict():
             return ApiError(Problem.CONFLICT, str(error))
         case ProtectedError():

@@ -10,7 +10,6 @@ from budget.schemas.base import Body
 from budget.schemas.fields import (
     DIGITS,
     FlagInQuery,
-    OwnId,
     OwnThreshold,
     asker,
     one_of,
@@ -23,7 +22,6 @@ from budget.schemas.page import ListQuery
 class AlertBody(Body):
     """A custom alert: the user's own message, about a threshold (by id or slug) or about none."""
 
-    user: OwnId | None = None
     message: Annotated[str, text(MESSAGE_LENGTH, shortest=1)]
     threshold: OwnThreshold | None = None
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from budget.schemas.fields import OwnId
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -35,15 +37,16 @@ class Query(Schema):
 
 
 class Body(Schema):
-    """A JSON body. Fields in `not_stored` say who or where, and are no column of the row."""
+    """A JSON body. user: may be said, and is the asking user."""
 
     partial: ClassVar[bool] = False
-    not_stored: ClassVar[frozenset[str]] = frozenset({"user"})
+
+    user: OwnId | None = None
 
     def to_store(self) -> dict[str, Any]:
         """The columns to set: of a partial body only what was sent, else all, with defaults."""
         names = self.model_fields_set if self.partial else set(type(self).model_fields)
-        return {name: getattr(self, name) for name in names - self.not_stored}
+        return {name: getattr(self, name) for name in names - {"user"}}
 
 
 B = TypeVar("B", bound=Body)

@@ -8,7 +8,6 @@ from budget.models import Category, Effect
 from budget.schemas.base import Body
 from budget.schemas.fields import (
     Name,
-    OwnId,
     Slug,
     asker,
     nothing_here,
@@ -22,7 +21,6 @@ from budget.schemas.fields import (
 class CategoryBody(Body):
     """slug: made from the name where there is none, then kept."""
 
-    user: OwnId | None = None
     name: Name
     slug: Slug | None = None
 
@@ -30,7 +28,6 @@ class CategoryBody(Body):
 class TransactionTypeBody(Body):
     """effect: what an amount of this type does. slug: as a category's."""
 
-    user: OwnId | None = None
     name: Name
     slug: Slug | None = None
     effect: Annotated[str, one_of(Effect.values)]

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, NoReturn, Self, cast
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -15,7 +15,6 @@ from django.db.models import Model, QuerySet
 from django.http import Http404
 from pydantic import AfterValidator, PlainValidator, ValidationInfo
 
-from budget.http.body import Number
 from budget.models import Threshold, TransactionType
 from budget.models.category import tidy_name
 from budget.models.ledger import MAX_DATE, MIN_DATE
@@ -26,6 +25,17 @@ MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DIGITS = re.compile(r"[0-9]{1,19}")
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+class Number(Decimal):
+    """A JSON number with a point or an exponent, exact, with the characters that were sent."""
+
+    literal: str
+
+    def __new__(cls, literal: str) -> Self:
+        number = super().__new__(cls, literal)
+        number.literal = literal
+        return number
 
 
 def to_money(value: object) -> Decimal:

@@ -8,12 +8,12 @@ from pydantic import AfterValidator
 
 from accounts.models import validate_time_zone
 from budget.schemas.base import Body
-from budget.schemas.fields import OwnId, Whole, between
+from budget.schemas.fields import Whole, between
 
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 
-def time_zone(name: str) -> str:
+def known_zone(name: str) -> str:
     try:
         validate_time_zone(name)
     except ValidationError:
@@ -21,7 +21,7 @@ def time_zone(name: str) -> str:
     return name
 
 
-def currency(code: str) -> str:
+def currency_code(code: str) -> str:
     if not CURRENCY.fullmatch(code):
         raise ValueError("Must be an ISO 4217 code such as USD.")
     return code
@@ -30,8 +30,7 @@ def currency(code: str) -> str:
 class ProfileBody(Body):
     """week_start: 1 (Monday) to 7. month_start: first day of the month, 1 to 28."""
 
-    user: OwnId | None = None
-    time_zone: Annotated[str, AfterValidator(time_zone)] = "UTC"
+    time_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     week_start: Annotated[Whole, between(1, 7)] = 1
     month_start: Annotated[Whole, between(1, 28)] = 1
-    currency: Annotated[str, AfterValidator(currency)] = "USD"
+    currency: Annotated[str, AfterValidator(currency_code)] = "USD"

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from budget.models import Measure, Operator, PeriodType
 from budget.models.threshold import MAX_LEVELS, MAX_PERCENT, default_levels
 from budget.schemas.base import Body
-from budget.schemas.fields import AmountOrZero, Name, OwnId, Slug, Whole, between, one_of
+from budget.schemas.fields import AmountOrZero, Name, Slug, Whole, between, one_of
 
 # What a client may know from the design and this version cannot do yet.
 LATER_FIELDS = {"days", "conditions", "starts_on"}
@@ -32,7 +32,6 @@ class ThresholdBody(Body):
     whole percents of the amount. slug: made from the name where there is none, then kept.
     """
 
-    user: OwnId | None = None
     name: Name
     slug: Slug | None = None
     amount: AmountOrZero

@@ -11,7 +11,6 @@ from budget.schemas.fields import (
     Amount,
     Day,
     NameOrNone,
-    OwnId,
     OwnType,
     asker,
     nothing_here,
@@ -25,7 +24,6 @@ class TransactionBody(Body):
     "Uncategorised". amount: more than 0; the type says which way it went. type: by slug.
     """
 
-    user: OwnId | None = None
     date: Day
     category: NameOrNone = None
     description: Annotated[str, text(DESCRIPTION_LENGTH)] = ""
