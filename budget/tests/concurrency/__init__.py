@@ -1,0 +1,1 @@
+"""Eight processes that write and a ninth that recomputes."""

@@ -1,0 +1,106 @@
+"""The engine with its lock broken, one way each: what the ninth process must be able to catch.
+
+Each stands in for the real thing in one child process, by replacing as little as it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from django.db import connection
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+from budget.engine import evaluate, rules, statements, touched, writes
+from budget.models import Threshold, ledger
+
+COLUMNS = "as_of, version, event_seq, rules, time_zone, week_start, month_start"
+# The same columns, and no lock.
+UNLOCKED = f"SELECT {COLUMNS} FROM budget_ledger WHERE user_id = %s"  # noqa: S608
+
+
+@contextmanager
+def unlocked() -> Iterator[None]:
+    """Read the ledger where it should be locked: what post_save examples do."""
+    with patch.object(ledger, "LOCK", UNLOCKED):
+        yield
+
+
+@contextmanager
+def lock_in_the_sum() -> Iterator[None]:
+    """Lock inside the statement that sums: it sums with a snapshot from before the wait."""
+    real = touched.read
+
+    def read(user_id: int, *args: Any) -> statements.Step:
+        text, params = real(user_id, *args)
+        locked = "SELECT user_id FROM budget_ledger WHERE user_id = %s FOR NO KEY UPDATE"
+        held = f"WITH locked AS MATERIALIZED ({locked})"
+        waiting = " LIMIT (SELECT count(*) * 1000000 FROM locked)"
+        return " ".join([held, text, waiting]), [user_id, *params]
+
+    with unlocked(), patch.object(touched, "read", read):
+        yield
+
+
+@contextmanager
+def repeatable_read() -> Iterator[None]:
+    """Trust REPEATABLE READ in place of the lock: two writers each miss the other's row."""
+    connection.close()
+    options = connection.settings_dict["OPTIONS"]
+    with unlocked(), patch.dict(options, isolation_level=IsolationLevel.REPEATABLE_READ):
+        yield
+
+
+@contextmanager
+def thresholds_outside() -> Iterator[None]:
+    """Edit thresholds without the lock that all other writes take."""
+    save = Threshold.save
+
+    def unlocked_save(self: Threshold, *args: Any, **kwargs: Any) -> None:
+        with unlocked():
+            save(self, *args, **kwargs)
+
+    def threshold_written(threshold: Threshold, change: ledger.Change) -> None:
+        # Noting new rules locks the ledger row too, so here it comes after the evaluation.
+        state = change.ledgers[threshold.user_id]
+        writes.store_levels(threshold)
+        evaluate.evaluate_set(state, [threshold], "threshold_edit")
+        rules.rules_changed(state)
+
+    with ExitStack() as stack:
+        # This order of locks deadlocks as well; a run should not spend its time waiting for that.
+        stack.enter_context(patch.object(ledger, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = 100;"))
+        stack.enter_context(patch.object(Threshold, "save", unlocked_save))
+        stack.enter_context(patch.object(writes, "threshold_written", threshold_written))
+        yield
+
+
+@contextmanager
+def insert_first() -> Iterator[None]:
+    """Insert first and lock the user's row after it, where foreign keys are checked at once."""
+    written = writes.transaction_written
+
+    def lock_late(change: ledger.Change, after: ledger.Row | None) -> None:
+        with connection.cursor() as cursor:
+            for user in sorted(change.ledgers):
+                cursor.execute("SELECT id FROM auth_user WHERE id = %s FOR UPDATE", [user])
+        written(change, after)
+
+    # Django's foreign keys are checked at the commit; the deadlock needs those of plain SQL.
+    early = f"SET CONSTRAINTS ALL IMMEDIATE; {UNLOCKED}"
+    with (
+        patch.object(ledger, "LOCK", early),
+        patch.object(writes, "transaction_written", lock_late),
+    ):
+        yield
+
+
+CONTROLS: dict[str, Callable[[], Any]] = {
+    "no lock": unlocked,
+    "the lock inside the statement that sums": lock_in_the_sum,
+    "REPEATABLE READ without a lock": repeatable_read,
+    "threshold edits outside the lock": thresholds_outside,
+    "INSERT first, then FOR UPDATE on the user": insert_first,
+}

@@ -1,0 +1,254 @@
+"""The ninth process: everything recomputed from one REPEATABLE READ snapshot after another.
+
+Rows are read with SQL of its own and judged by the oracle alone; nothing of the engine is used.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from budget.tests.concurrency.start import shared
+from budget.tests.oracle import Book, Definition, Key, Limit, Row, Settings
+
+GATE_SECONDS = 120
+USERS_A_SNAPSHOT = 5
+# The kinds of violations that a user would see.
+WRONG_ALERTS = {"missing", "untrue"}
+
+
+@dataclass
+class Findings:
+    """What the ninth process saw; texts holds the first few violations in words."""
+
+    snapshots: int = 0
+    violating: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    texts: list[str] = field(default_factory=list)
+
+    def add(self, violations: Sequence[tuple[str, str]]) -> None:
+        self.snapshots += 1
+        self.violating += bool(violations)
+        self.kinds.update(kind for kind, _ in violations)
+        self.texts += [f"{kind}: {text}" for kind, text in violations[: 5 - len(self.texts)]]
+
+
+@dataclass
+class Log:
+    """What the events of one alert add up to."""
+
+    opened: int = 0
+    kind: str = ""
+    total: int | None = None
+    limit: int | None = None
+
+
+@dataclass
+class Folded:
+    """One user's event log, read so far."""
+
+    seq: int = 0
+    logs: dict[int, Log] = field(default_factory=dict)
+
+
+@dataclass
+class Shown:
+    """An alert as the database shows it."""
+
+    id: int
+    key: Key
+    end: Any
+    status: str
+    tip: int | None
+    then_total: int
+    then_limit: int
+    episodes: int
+
+
+class Recomputer:
+    """Reads snapshots and tells what in them is not as it must be."""
+
+    def __init__(self, users: Sequence[int]) -> None:
+        self.users = users
+        self.folded = {user: Folded() for user in users}
+
+    def violations(self, some: int | None = None) -> list[tuple[str, str]]:
+        """Everything wrong in one snapshot, of all users or of some chosen anew each time."""
+        users = self.users if some is None else random.sample(self.users, some)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return [
+                (kind, f"user {user}: {text}")
+                for user in users
+                for kind, text in self._of_user(cursor, user)
+            ]
+
+    def _of_user(self, cursor: Any, user: int) -> Iterator[tuple[str, str]]:
+        book, last_seq, settings = read_book(cursor, user)
+        if settings != book.settings:
+            yield "settings", f"periods are cut by {book.settings}, the profile says {settings}"
+        yield from compare_rollups(cursor, user, book)
+        yield from compare_triggers(cursor, user, book)
+        alerts = read_alerts(cursor, user)
+        yield from compare_alerts(book, alerts)
+        yield from self._fold(cursor, user, last_seq)
+        yield from compare_logs(alerts, self.folded[user].logs)
+
+    def _fold(self, cursor: Any, user: int, last_seq: int) -> Iterator[tuple[str, str]]:
+        """Read the events since the last snapshot: numbered on, opened and resolved in turn."""
+        folded = self.folded[user]
+        cursor.execute(
+            'SELECT seq, alert_id, kind, total, "limit" FROM budget_alertevent'
+            " WHERE user_id = %s AND seq > %s ORDER BY seq",
+            [user, folded.seq],
+        )
+        for seq, alert, kind, total, limit in cursor.fetchall():
+            if seq != folded.seq + 1:
+                yield "events", f"{seq} follows {folded.seq}"
+            folded.seq = seq
+            if kind not in ("opened", "resolved"):
+                continue
+            log = folded.logs.setdefault(alert, Log())
+            if kind == (log.kind or "resolved"):
+                yield "events", f"alert {alert} was {kind} twice, at {seq}"
+            log.opened += kind == "opened"
+            log.kind, log.total, log.limit = kind, total, limit
+        if folded.seq != last_seq:
+            yield "events", f"the ledger stands at {last_seq}, the events at {folded.seq}"
+
+
+def read_book(cursor: Any, user: int) -> tuple[Book, int, Settings]:
+    """The user's rows, the ledger's last event number, and the settings of the profile."""
+    cursor.execute(
+        "SELECT l.as_of, l.event_seq, l.time_zone, l.week_start, l.month_start,"
+        " p.time_zone, p.week_start, p.month_start FROM budget_ledger l"
+        " JOIN accounts_profile p ON p.user_id = l.user_id WHERE l.user_id = %s",
+        [user],
+    )
+    as_of, last_seq, *cut = cursor.fetchone()
+    book = Book(datetime.now(UTC), as_of, Settings(*cut[:3]))
+    cursor.execute("SELECT id, effect FROM budget_transactiontype WHERE user_id = %s", [user])
+    book.types = dict(cursor.fetchall())
+    cursor.execute(
+        "SELECT id, date, category_id, type_id, amount FROM budget_transaction WHERE user_id = %s",
+        [user],
+    )
+    book.rows = {row[0]: Row(*row) for row in cursor.fetchall()}
+    cursor.execute(
+        "SELECT id, amount, type, category_id, operator, levels::text, enabled,"
+        " deleted_at IS NOT NULL, revision FROM budget_threshold WHERE user_id = %s",
+        [user],
+    )
+    for pk, amount, kind, category, operator, levels, enabled, deleted, revision in cursor:
+        percents = tuple(int(level) for level in levels.strip("[]").split(","))
+        limit = Limit(pk, amount, kind, category, operator, percents, enabled, deleted, revision)
+        book.limits[pk] = limit
+        book.definitions[pk, revision] = Definition(kind, category)
+    return book, last_seq, Settings(*cut[3:])
+
+
+def read_alerts(cursor: Any, user: int) -> list[Shown]:
+    """All threshold alerts of the user."""
+    cursor.execute(
+        "SELECT id, threshold_id, revision, period_start, subject, level, period_end, status,"
+        " transaction_id, then_total, then_limit, episodes"
+        " FROM budget_alert WHERE user_id = %s AND kind = 'threshold'",
+        [user],
+    )
+    return [Shown(pk, Key(*rest[:5]), *rest[5:]) for pk, *rest in cursor.fetchall()]
+
+
+def compare_rollups(cursor: Any, user: int, book: Book) -> Iterator[tuple[str, str]]:
+    """Rollups are the sums of the transactions; a row that has gone to nothing may stay."""
+    cursor.execute(
+        "SELECT grain, bucket, category_id, type_id, amount, count FROM budget_rollup"
+        " WHERE user_id = %s",
+        [user],
+    )
+    shown = {row[:4]: row[4:] for row in cursor.fetchall()}
+    must = book.rollups()
+    for key in shown.keys() | must.keys():
+        if shown.get(key, (0, 0)) != must.get(key, (0, 0)):
+            yield "rollups", f"{key} holds {shown.get(key)}, must hold {must.get(key)}"
+
+
+def compare_triggers(cursor: Any, user: int, book: Book) -> Iterator[tuple[str, str]]:
+    """The levels in force are those that the thresholds say."""
+    cursor.execute(
+        "SELECT l.threshold_id, l.percent, l.trigger FROM budget_thresholdlevel l"
+        " JOIN budget_threshold t ON t.id = l.threshold_id WHERE t.user_id = %s",
+        [user],
+    )
+    shown = set(cursor.fetchall())
+    must = {
+        (pk, level, limit.trigger(level))
+        for pk, limit in book.limits.items()
+        for level in limit.levels_in_force()
+    }
+    if shown != must:
+        yield "levels", f"differ in {sorted(shown ^ must)[:5]}"
+
+
+def compare_alerts(book: Book, alerts: Sequence[Shown]) -> Iterator[tuple[str, str]]:
+    """The invariant, and what each open alert says of itself."""
+    must = book.holding()
+    opened = {alert.key for alert in alerts if alert.status == "open"}
+    if missing := must.keys() - opened:
+        yield "missing", f"{len(missing)} alerts that must be open, such as {min(missing)}"
+    if untrue := opened - must.keys():
+        yield "untrue", f"{len(untrue)} open alerts that must not be, such as {min(untrue)}"
+    for alert in alerts:
+        if alert.status == "open" and alert.key in must:
+            yield from compare_open(book, alert, must[alert.key])
+        elif alert.tip is not None and alert.tip not in book.rows:
+            yield "tips", f"resolved {alert.key} names {alert.tip}, which is not the user's"
+
+
+def compare_open(book: Book, alert: Shown, rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """The period's end, the tipping row, and that the numbers of the flip reach the level."""
+    limit = book.limits[alert.key.threshold]
+    _, end = book.period(rows[0].date, limit.type)
+    if alert.end != end:
+        yield "periods", f"{alert.key} ends on {alert.end}, not {end}"
+    if alert.tip is not None and alert.tip not in {row.id for row in rows}:
+        yield "tips", f"{alert.key} was tipped by {alert.tip}, which is not in its period"
+    if not replace(limit, amount=alert.then_limit).reached(alert.then_total, alert.key.level):
+        yield "then", f"{alert.key} opened at {alert.then_total} of {alert.then_limit}"
+
+
+def compare_logs(alerts: Sequence[Shown], logs: dict[int, Log]) -> Iterator[tuple[str, str]]:
+    """The last flip of an alert is its status, its numbers, and its openings are its episodes."""
+    for alert in alerts:
+        log = logs.get(alert.id, Log())
+        kind = "opened" if alert.status == "open" else "resolved"
+        shown = (alert.episodes, kind, alert.then_total, alert.then_limit)
+        if shown != (log.opened, log.kind, log.total, log.limit):
+            yield "log", f"{alert.key} shows {shown}, its events say {log}"
+    if strangers := logs.keys() - {alert.id for alert in alerts}:
+        yield "log", f"events of alerts that are not there: {sorted(strangers)[:5]}"
+
+
+def watch(users: Sequence[int], seconds: float, until_wrong: bool) -> Findings:
+    """Recompute again and again; with `until_wrong`, only until an alert is."""
+    ours = shared[0]
+    found, recomputer = Findings(), Recomputer(users)
+    try:
+        ours.gate.wait(GATE_SECONDS)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not ours.stop.is_set():
+            begun = time.monotonic()
+            found.add(recomputer.violations(min(len(users), USERS_A_SNAPSHOT)))
+            # Two cores are few: most of them belong to the writers.
+            time.sleep(2 * (time.monotonic() - begun))
+            if until_wrong and found.kinds.keys() & WRONG_ALERTS:
+                ours.stop.set()
+    finally:
+        connection.close()
+    return found
