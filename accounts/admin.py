@@ -63,12 +63,12 @@ class UserAdmin(RefusingAdmin[User], BigTableAdmin[User], DjangoUserAdmin[User])
     list_display = (
         "id",
         "username",
+        "pages",
         "email",
         "is_active",
         "is_staff",
         "last_login",
         "date_joined",
-        "pages",
     )
     list_display_links = ("id", "username")
     # Groups would join and run DISTINCT over all users.

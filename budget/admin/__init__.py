@@ -23,3 +23,5 @@ __all__ = [
 
 admin.site.site_header = admin.site.site_title = "Financial Alerts"
 admin.site.index_title = "Support"
+# There is no site to view, only the API.
+admin.site.site_url = None

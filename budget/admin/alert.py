@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -12,6 +12,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from budget.engine import describe_alerts, read_ledger
+from budget.engine.answers import period_name
 from budget.models import Alert, AlertEvent, AlertKind, Transaction
 from financial_alerts.admin.base import ReadOnlyAdmin
 from financial_alerts.admin.links import link, list_link, page_url, side_by_side
@@ -46,10 +47,10 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
         "threshold",
         "revision",
         "level",
-        "period",
+        "period_start",
+        "last_day",
         "transaction",
-        "then_total",
-        "then_limit",
+        "flip",
         "then_at",
         "opened_at",
         "resolved_at",
@@ -65,14 +66,11 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
         "period",
         "level",
         "status",
-        "then_total",
-        "then_limit",
+        "flip",
+        "pages",
         "opened_at",
         "resolved_at",
-        "acknowledged_at",
-        "episodes",
         "late",
-        "pages",
     )
     list_filter = (
         ("user", PickFilter),
@@ -86,7 +84,7 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
     list_select_related = ("user", "threshold")
     date_hierarchy = "opened_at"
     user_ordering = ("-opened_at", "-id")
-    user_sortable = ("level", "status", "opened_at", "resolved_at", "episodes")
+    user_sortable = ("level", "status", "opened_at", "resolved_at")
     search_help_text = (
         "An id or an exact username. Choose a user first to search in the names of thresholds and "
         "in custom messages."
@@ -101,13 +99,19 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
             return obj.message
         return link(page_url(type(obj.threshold), obj.threshold.pk), obj.threshold)
 
-    @admin.display(description="period", empty_value="-")
+    @admin.display(description="period")
     def period(self, obj: Alert) -> str | None:
-        """First and last day."""
-        if obj.period_start is None or obj.period_end is None:
+        if obj.period_start is None:
             return None
-        last = obj.period_end - ONE_DAY
-        return str(last) if last == obj.period_start else f"{obj.period_start} to {last}"
+        return period_name(obj).removeprefix("in ").removeprefix("on ")
+
+    @admin.display(description="last day")
+    def last_day(self, obj: Alert) -> date | None:
+        return obj.period_end and obj.period_end - ONE_DAY
+
+    @admin.display(description="at the last flip")
+    def flip(self, obj: Alert) -> str | None:
+        return None if obj.then_total is None else f"{obj.then_total} of {obj.then_limit}"
 
     @admin.display(description="message now")
     def says(self, obj: Alert) -> str:

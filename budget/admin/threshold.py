@@ -31,7 +31,7 @@ class LevelsField(forms.CharField):
         return ", ".join(map(str, value)) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> Any:
-        words = re.split(r"[,\s]+", str(value or "").strip("[] \t"))
+        words = re.findall(r"[^,\s]+", str(value or "").strip("[] \t"))
         if not all(re.fullmatch(r"\d{1,4}", word, re.ASCII) for word in words):
             raise ValidationError("Whole percents with commas between, such as 80, 100.")
         return [int(word) for word in words]
@@ -107,10 +107,10 @@ class ThresholdAdmin(LedgerAdmin[Threshold]):
         "type",
         "category",
         "operator",
-        "levels",
+        "percents",
         "enabled",
-        "deleted_at",
         "pages",
+        "deleted_at",
     )
     list_display_links = ("id", "name")
     list_filter = (("user", PickFilter), StateFilter, "type", ("category", PickFilter))
@@ -150,6 +150,10 @@ class ThresholdAdmin(LedgerAdmin[Threshold]):
         """Read again under the locks: a soft delete saves every column."""
         lock_ledgers(queryset.order_by().values_list("user_id", flat=True).distinct())
         super().delete_queryset(request, queryset)
+
+    @admin.display(description="levels")
+    def percents(self, obj: Threshold) -> str:
+        return f"{', '.join(map(str, obj.levels))} %"
 
     @admin.display(description="levels in force")
     def levels_in_force(self, obj: Threshold) -> SafeString:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import Q
 from django.utils.safestring import SafeString
 
 from budget.models import Alert, Category, Transaction
@@ -65,9 +64,6 @@ class TransactionAdmin(LedgerAdmin[Transaction]):
         if db_field.name == "amount":
             kwargs["min_value"] = CENT
         return super().formfield_for_dbfield(db_field, request, **kwargs)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Transaction]) -> None:
-        queryset.delete()
 
     @admin.display(description="see also")
     def pages(self, obj: Transaction) -> SafeString:

@@ -221,8 +221,3 @@ class LedgerAdmin(RefusingAdmin[L], OwnedAdmin[L]):
 
     def check_delete(self, request: HttpRequest, obj: L) -> None:
         obj.check_delete()
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[L]) -> None:
-        """Delete one by one, because a rule may keep a row; the caller undoes all of them then."""
-        for obj in queryset.order_by("user_id", "pk"):
-            obj.delete()

@@ -1,0 +1,230 @@
+"""The admin pages of accounts: users, settings and tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import TestCase
+from django.urls import reverse
+
+from accounts.models import ApiToken, Profile
+from budget.models import Alert, Category, Ledger, Rollup, Threshold, Transaction
+from budget.tests.pages import add_url, delete_url, told
+from budget.tests.people import limit, open_levels, spend
+from financial_alerts.admin.links import list_url, page_url
+
+
+class AccountsTestCase(TestCase):
+    root: User
+    helper: User
+    alice: User
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        cls.root = User.objects.create_superuser("root", password="swordfish")
+        cls.helper = User.objects.create_user("helper", is_staff=True)
+        cls.alice = User.objects.create_user("alice", email="alice@example.com")
+
+    def setUp(self) -> None:
+        self.client.force_login(self.root)
+
+    def help_with(self, *codenames: str) -> None:
+        """Log in as the helper, who may do this and no more."""
+        self.helper.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        self.client.force_login(self.helper)
+
+    def act(self, model: Any, action: str, *rows: Any, **data: Any) -> Any:
+        chosen = {"action": action, "_selected_action": [row.pk for row in rows], **data}
+        return self.client.post(list_url(model), chosen)
+
+
+class UserTest(AccountsTestCase):
+    def sent(self, user: User, **fields: Any) -> dict[str, Any]:
+        """What the form of a user sends."""
+        joined = {"date_joined_0": "2018-01-01", "date_joined_1": "12:00:00"}
+        return {"username": user.username, "email": user.email, "is_active": "on"} | joined | fields
+
+    def test_an_account_leads_to_everything_in_it(self) -> None:
+        page = self.client.get(page_url(User, self.alice.pk))
+        for model in (Transaction, Threshold, Alert, Category, Ledger, Profile, ApiToken):
+            self.assertContains(page, list_url(model, user__id__exact=self.alice.pk))
+        page = self.client.get(list_url(User))
+        for model in (Transaction, Threshold, Alert):
+            self.assertContains(page, list_url(model, user__id__exact=self.alice.pk))
+
+    def test_a_user_is_found_by_id_start_of_username_or_address(self) -> None:
+        for term in (self.alice.pk, "ali", "alice", "alice@example.com", "ALICE@example.com"):
+            found = self.client.get(list_url(User), {"q": term}).context["cl"].result_list
+            self.assertEqual(list(found), [self.alice], term)
+        for term in ("lice", "example.com", "bob@example.com"):
+            found = self.client.get(list_url(User), {"q": term}).context["cl"].result_list
+            self.assertEqual(list(found), [], term)
+
+    def test_a_user_made_here_has_what_every_user_has(self) -> None:
+        data = {"username": "bob", "usable_password": "false"}
+        response = self.client.post(add_url(User), data)
+        bob = User.objects.get(username="bob")
+        self.assertRedirects(response, page_url(User, bob.pk))
+        self.assertTrue(Profile.objects.filter(user=bob).exists())
+        self.assertTrue(Category.objects.filter(user=bob, builtin=True).exists())
+
+    def test_a_taken_username_is_a_form_error(self) -> None:
+        response = self.client.post(page_url(User, self.alice.pk), self.sent(self.root))
+        self.assertIn("username", response.context["adminform"].form.errors)
+
+    def test_an_edit_is_saved(self) -> None:
+        sent = self.sent(self.alice, email="alice@example.org")
+        response = self.client.post(page_url(User, self.alice.pk), sent)
+        self.assertRedirects(response, list_url(User))
+        self.alice.refresh_from_db()
+        self.assertEqual(self.alice.email, "alice@example.org")
+
+    def test_deleting_an_account_says_how_much_goes_and_takes_it_all(self) -> None:
+        limit(self.alice, "10")
+        for _ in range(12):
+            spend(self.alice, "5")
+        ApiToken.issue(self.alice, "phone")
+        with mock.patch("accounts.admin.CAP", 10):
+            page = self.client.get(delete_url(self.alice))
+        self.assertContains(page, "Transactions: more than 10")
+        self.assertContains(page, "Thresholds: 1")
+        self.assertContains(page, "Alerts: 2")
+        self.assertNotContains(page, "protected")
+        response = self.client.post(delete_url(self.alice), {"post": "yes"})
+        self.assertRedirects(response, list_url(User))
+        for model in (Transaction, Threshold, Alert, Category, Ledger, Rollup, Profile, ApiToken):
+            self.assertFalse(model._base_manager.filter(user=self.alice.pk).exists(), model)
+        self.assertFalse(User.objects.filter(pk=self.alice.pk).exists())
+        self.assertEqual(LogEntry.objects.get().object_id, str(self.alice.pk))
+
+    def test_accounts_can_be_deleted_in_bulk(self) -> None:
+        bob = User.objects.create_user("bob")
+        for user in (self.alice, bob):
+            spend(user, "5")
+        page = self.act(User, "delete_selected", self.alice, bob)
+        self.assertContains(page, "Transactions: 2")
+        response = self.act(User, "delete_selected", self.alice, bob, post="yes")
+        self.assertIn("Successfully deleted 2 users.", told(response))
+        self.assertEqual(set(User.objects.all()), {self.root, self.helper})
+        self.assertEqual(Transaction.objects.count(), 0)
+
+    def test_nobody_deletes_the_account_they_are_logged_in_with(self) -> None:
+        said = "You cannot delete the account that you are logged in with."
+        for response in (
+            self.client.post(delete_url(self.root), {"post": "yes"}),
+            self.act(User, "delete_selected", self.alice, self.root, post="yes"),
+        ):
+            self.assertEqual(told(response)[-1:], [said])
+        self.assertEqual(User.objects.count(), 3)
+        self.assertEqual(LogEntry.objects.count(), 0)
+
+    def test_a_helper_hands_out_no_powers(self) -> None:
+        self.help_with("view_user", "change_user")
+        powers = {"is_staff": "on", "is_superuser": "on", "user_permissions": ["1"]}
+        for user in (self.alice, self.helper):
+            sent = self.sent(user, email="new@example.com", **powers)
+            self.client.post(page_url(User, user.pk), sent)
+            user.refresh_from_db()
+            self.assertEqual((user.email, user.is_superuser), ("new@example.com", False))
+        self.assertFalse(self.alice.is_staff)
+        self.assertEqual(self.alice.user_permissions.count(), 0)
+
+    def test_a_helper_does_not_touch_a_superuser(self) -> None:
+        self.help_with("view_user", "change_user", "delete_user")
+        password = reverse("admin:auth_user_password_change", args=[self.root.pk])
+        for url in (page_url(User, self.root.pk), delete_url(self.root), password):
+            self.assertEqual(self.client.post(url, self.sent(self.root)).status_code, 403)
+        response = self.act(User, "delete_selected", self.alice, self.root, post="yes")
+        self.assertEqual(told(response)[-1:], ["Only a superuser can delete root."])
+        self.assertEqual(User.objects.count(), 3)
+
+
+class ProfileTest(AccountsTestCase):
+    def sent(self, **fields: Any) -> dict[str, Any]:
+        return {
+            "time_zone": "Europe/Berlin",
+            "week_start": "7",
+            "month_start": "1",
+            "currency": "EUR",
+            **fields,
+        }
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.page = page_url(Profile, Profile.objects.get(user=self.alice).pk)
+
+    def test_a_change_cuts_the_periods_anew(self) -> None:
+        limit(self.alice, "10")
+        spend(self.alice, "10", "2018-03-20")
+        response = self.client.post(self.page, self.sent(month_start="15"))
+        self.assertRedirects(response, list_url(Profile))
+        self.assertEqual(open_levels(self.alice), [("2018-03-15", 80), ("2018-03-15", 100)])
+        profile = Profile.objects.get(user=self.alice)
+        self.assertEqual((profile.week_start, profile.currency), (7, "EUR"))
+
+    def test_bad_values_are_form_errors(self) -> None:
+        for field, value in {
+            "time_zone": "Mars",
+            "week_start": "8",
+            "month_start": "29",
+            "currency": "eur",
+        }.items():
+            with self.subTest(field):
+                page = self.client.post(self.page, self.sent(**{field: value}))
+                self.assertEqual(list(page.context["adminform"].form.errors), [field])
+        self.assertEqual(Profile.objects.get(user=self.alice).currency, "USD")
+
+    def test_it_comes_and_goes_with_its_account(self) -> None:
+        for url in (add_url(Profile), self.page.replace("/change/", "/delete/")):
+            self.assertEqual(self.client.post(url, {"post": "yes"}).status_code, 403)
+
+
+class ApiTokenTest(AccountsTestCase):
+    def test_no_page_shows_the_secret_or_what_is_stored_of_it(self) -> None:
+        token, secret = ApiToken.issue(self.alice, "phone")
+        for url in (list_url(ApiToken), page_url(ApiToken, token.pk)):
+            page = self.client.get(url)
+            self.assertContains(page, token.hint)
+            self.assertNotContains(page, secret)
+            self.assertNotContains(page, token.digest)
+        guess = {"digest__startswith": token.digest[0]}
+        self.assertEqual(self.client.get(list_url(ApiToken), guess).status_code, 400)
+
+    def test_a_token_can_be_found_by_its_first_characters(self) -> None:
+        token, _ = ApiToken.issue(self.alice, "phone")
+        ApiToken.issue(self.root, "phone")
+        for query in ({"q": token.hint}, {"q": "alice"}, {"q": str(token.pk)}):
+            found = self.client.get(list_url(ApiToken), query).context["cl"].result_list
+            self.assertEqual(list(found), [token])
+
+    def test_tokens_are_revoked_once_and_stay(self) -> None:
+        tokens = [ApiToken.issue(self.alice, name)[0] for name in ("phone", "laptop")]
+        other, _ = ApiToken.issue(self.alice, "watch")
+        response = self.act(ApiToken, "revoke", *tokens)
+        self.assertEqual(told(response), ["Tokens revoked: 2."])
+        revoked = {token.revoked_at for token in ApiToken.objects.exclude(pk=other.pk)}
+        self.assertNotIn(None, revoked)
+        response = self.act(ApiToken, "revoke", *tokens, other)
+        self.assertEqual(told(response)[-1:], ["Tokens revoked: 1."])
+        again = {token.revoked_at for token in ApiToken.objects.exclude(pk=other.pk)}
+        self.assertEqual(again, revoked)
+        self.assertEqual(LogEntry.objects.count(), 3)
+
+    def test_a_token_is_neither_made_nor_changed_nor_deleted_here(self) -> None:
+        token, _ = ApiToken.issue(self.alice, "phone")
+        for url in (add_url(ApiToken), page_url(ApiToken, token.pk), delete_url(token)):
+            self.assertEqual(self.client.post(url, {"post": "yes"}).status_code, 403)
+
+    def test_revoking_takes_the_right_to_change(self) -> None:
+        token, _ = ApiToken.issue(self.alice, "phone")
+        self.help_with("view_apitoken")
+        self.act(ApiToken, "revoke", token)
+        token.refresh_from_db()
+        self.assertIsNone(token.revoked_at)
+        self.help_with("view_apitoken", "change_apitoken")
+        self.act(ApiToken, "revoke", token)
+        token.refresh_from_db()
+        self.assertIsNotNone(token.revoked_at)
