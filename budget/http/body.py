@@ -27,10 +27,11 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
 
 def check_headers(request: HttpRequest) -> None:
     """Refuse by the headers alone, before a byte of the body is read."""
-    if "Content-Length" not in request.headers and "Transfer-Encoding" in request.headers:
+    said = request.headers.get("Content-Length")
+    if not said and "Transfer-Encoding" in request.headers:
         raise ApiError(Problem.LENGTH, "A body in chunks cannot be read; send a Content-Length.")
     try:
-        length = int(request.headers.get("Content-Length") or 0)
+        length = int(said or 0)
     except ValueError:
         raise ApiError(Problem.MALFORMED, "The Content-Length is not a number.") from None
     if length > MAX_BYTES:

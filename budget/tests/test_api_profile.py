@@ -25,13 +25,14 @@ class ProfileTestCase(ApiTestCase):
         self.assertEqual(found, found | DEFAULTS | {"currency": "JPY"})
 
     def test_it_validates(self) -> None:
-        for body in (
+        bodies: tuple[dict[str, object], ...] = (
             {"time_zone": "Berlin", "week_start": 0, "month_start": 29, "currency": "usd", "x": 1},
             {"time_zone": 1, "week_start": "1", "month_start": 1.5, "currency": "US"},
             {"time_zone": "../UTC", "week_start": 8, "month_start": 0, "currency": "USD\n"},
             {"time_zone": "", "week_start": None, "month_start": True, "currency": "ÄÖÜ"},
             {"time_zone": None, "week_start": 10**30, "month_start": [], "currency": None},
-        ):
+        )
+        for body in bodies:
             with self.subTest(body):
                 for method in ("PUT", "PATCH"):
                     errors = self.wrong(method, PATH, body)

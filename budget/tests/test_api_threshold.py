@@ -101,9 +101,10 @@ class CreateTestCase(ApiTestCase):
             self.assertIn("not available yet", errors["#/measure"])
 
     def test_levels_are_one_to_ten_distinct_whole_percents(self) -> None:
-        for levels in ([1], [1000], [100, 80.0], list(range(1, 11))):
-            found = self.post(PATH, FULL | {"slug": None, "levels": levels})
-            self.assertEqual(found["levels"], sorted(levels))
+        taken: tuple[list[float], ...] = ([1], [1000], [100, 80.0], list(range(1, 11)))
+        for some in taken:
+            found = self.post(PATH, FULL | {"slug": None, "levels": some})
+            self.assertEqual(found["levels"], sorted(some))
         # Written by hand, as json.dumps knows no such numbers.
         for levels, pointer in (
             ("[]", "#/levels"),

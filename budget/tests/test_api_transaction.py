@@ -93,14 +93,15 @@ class CreateTestCase(ApiTestCase):
     def test_dates_are_calendar_dates_within_bounds(self) -> None:
         for day in ("1900-01-01", "2199-12-31", "2024-02-29"):
             self.assertEqual(self.post(PATH, {"date": day, "amount": 1})["date"], day)
-        for day in (
+        wrong: tuple[object, ...] = (
             *("1899-12-31", "2200-01-01", "2023-02-29", "2018-3-5", "20180305", "2018-W10-1"),
             *("2018-03-05T00:00:00", " 2018-03-05", "२०१८-०३-०५", "", "today", 20180305, None),
             *(1.5, True, ["2018-03-05"]),
-        ):
-            with self.subTest(day):
+        )
+        for value in wrong:
+            with self.subTest(value):
                 self.assertEqual(
-                    list(self.wrong("POST", PATH, {"date": day, "amount": 1})), ["#/date"]
+                    list(self.wrong("POST", PATH, {"date": value, "amount": 1})), ["#/date"]
                 )
 
     def test_lengths_are_bounded(self) -> None:
@@ -151,7 +152,8 @@ class CreateTestCase(ApiTestCase):
         for other in (self.charlie.pk, 0, -1, 2**63, 10**30):
             with self.subTest(other):
                 self.post(PATH, FULL | {"user": other}, status=404)
-        for nobody in ("1", True, 1.5, [], {}):
+        wrong: tuple[object, ...] = ("1", True, 1.5, [], {})
+        for nobody in wrong:
             with self.subTest(nobody):
                 self.assertEqual(
                     list(self.wrong("POST", PATH, FULL | {"user": nobody})), ["#/user"]
