@@ -1,0 +1,64 @@
+"""How a process of the benchmarks begins: Django on a scratch database.
+
+Nothing here imports a model, so a process can import this module before Django is set up.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+import django
+
+from financial_alerts.env import VARIABLES
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def begin(url: str) -> None:
+    """Set Django up on one database; nothing else of the environment or of .env counts."""
+    for name in VARIABLES:
+        os.environ.pop(name, None)
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+        "DOTENV_PATH": "",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SECURE_SSL_REDIRECT": "false",
+        "LOG_LEVEL": "CRITICAL",
+        "DATABASE_URL": url,
+    }
+    django.setup()
+
+
+class Client:
+    """A process of its own on one database, which does one task after another."""
+
+    def __init__(self, url: str) -> None:
+        self.pool = ProcessPoolExecutor(
+            1, mp_context=get_context("spawn"), initializer=begin, initargs=(url,)
+        )
+
+    def start(self, task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        return self.pool.submit(task, *args, **kwargs)
+
+    def run(self, task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do a task and wait for it; what it raises is raised here."""
+        return self.start(task, *args, **kwargs).result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.pool.shutdown(cancel_futures=True)
