@@ -71,7 +71,7 @@ def thresholds_outside() -> Iterator[None]:
 
     with ExitStack() as stack:
         # This order of locks deadlocks as well; a run should not spend its time waiting for that.
-        stack.enter_context(patch.object(ledger, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = 100;"))
+        stack.enter_context(patch.object(ledger, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = 400;"))
         stack.enter_context(patch.object(Threshold, "save", unlocked_save))
         stack.enter_context(patch.object(writes, "threshold_written", threshold_written))
         yield

@@ -299,7 +299,7 @@ WEIGHTS = {
     "delete_many": 3,
     "bulk": 4,
     "move": 4,
-    "edit_threshold": 8,
+    "edit_threshold": 16,
     "new_threshold": 3,
     "change_settings": 2,
     "merge": 2,
