@@ -50,6 +50,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         "DOTENV_PATH": "",
         "DEBUG": "true",
         "ALLOWED_HOSTS": "127.0.0.1",
+        "DJANGO_SETTINGS_MODULE": "financial_alerts.settings",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "DATABASE_URL": f"sqlite:///{tmp_path}/site.sqlite3",
     }
