@@ -96,6 +96,13 @@ class PagingTestCase(ApiTestCase):
         new = spend(self.alice, "1.00", "2018-01-01").pk
         self.assertEqual(self.walk(empty["next"]), [[new]])
 
+    def test_a_way_back_whose_rows_have_all_gone_leads_forward(self) -> None:
+        second = self.get(self.get(f"{PATH}?limit=5")["next"])
+        Transaction.objects.filter(pk__in=self.all[:5]).delete()
+        empty = self.get(second["previous"])
+        self.assertEqual((empty["items"], empty["previous"]), ([], None))
+        self.assertEqual(flat(self.walk(empty["next"])), self.all[5:])
+
     def test_the_limit_may_change_on_the_way(self) -> None:
         url = self.get(f"{PATH}?limit=5")["next"].replace("limit=5", "limit=200")
         self.assertEqual(flat(self.walk(url)), self.all[5:])
@@ -118,6 +125,8 @@ class PagingTestCase(ApiTestCase):
             with self.subTest(path.replace(cursor, "CURSOR")):
                 self.assertEqual(list(self.wrong_parameters(path)), ["cursor"])
         self.get(f"{PATH}?cursor={cursor}&type=expense", who="charlie", status=400)
+        url = self.get("/api/transaction-type?limit=1")["next"]
+        self.wrong_parameters(url.replace("transaction-type", "threshold"))
 
     def test_every_list_has_pages(self) -> None:
         limit(self.alice, "1.00", "daily", name="One")
