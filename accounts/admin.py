@@ -201,7 +201,7 @@ class ApiTokenAdmin(OwnedAdmin[ApiToken]):
     def by_id(self, term: str) -> Q:
         return super().by_id(term) | Q(hint=term)
 
-    def by_text(self, term: str) -> Q:
+    def by_text(self, term: str, owner_id: int) -> Q:
         return Q(name__icontains=term)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:

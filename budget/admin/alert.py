@@ -90,7 +90,7 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
         "in custom messages."
     )
 
-    def by_text(self, term: str) -> Q:
+    def by_text(self, term: str, owner_id: int) -> Q:
         return Q(threshold__name__icontains=term) | Q(message__icontains=term)
 
     @admin.display(description="threshold or message")
@@ -162,7 +162,7 @@ class AlertEventAdmin(ReadOnlyAdmin[AlertEvent]):
     user_sortable = ("seq", "at")
     search_help_text = "An id or an exact username; once a user is chosen, an id or a seq."
 
-    def by_text(self, term: str) -> Q:
+    def by_text(self, term: str, owner_id: int) -> Q:
         number = id_in(term)
         return Q(pk__in=[]) if number is None else Q(seq=number)
 

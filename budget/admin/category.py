@@ -53,7 +53,7 @@ class CategoryAdmin(LedgerAdmin[Category]):
     user_ordering = ("key",)
     user_sortable = ("name", "slug")
 
-    def by_text(self, term: str) -> Q:
+    def by_text(self, term: str, owner_id: int) -> Q:
         return Q(key__contains=fold(term))
 
     @admin.display(description="see also")
@@ -144,7 +144,7 @@ class TransactionTypeAdmin(LedgerAdmin[TransactionType]):
     user_ordering = ("slug",)
     user_sortable = ("name", "slug")
 
-    def by_text(self, term: str) -> Q:
+    def by_text(self, term: str, owner_id: int) -> Q:
         return Q(key__contains=fold(term))
 
     def has_change_permission(

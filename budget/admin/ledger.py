@@ -53,7 +53,7 @@ class RollupAdmin(ReadOnlyAdmin[Rollup]):
     user_ordering = ("-bucket", "-id")
     user_sortable = ("bucket", "count")
 
-    def by_text(self, term: str) -> Q:
+    def by_text(self, term: str, owner_id: int) -> Q:
         return Q(category__name__icontains=term)
 
     @admin.display(description="amount")

@@ -117,7 +117,7 @@ class ThresholdAdmin(LedgerAdmin[Threshold]):
     list_select_related = ("user", "category")
     user_sortable = ("name", "amount", "type")
 
-    def by_text(self, term: str) -> Q:
+    def by_text(self, term: str, owner_id: int) -> Q:
         return Q(name__icontains=term) | Q(slug=term)
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:

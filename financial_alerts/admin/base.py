@@ -90,7 +90,7 @@ class OwnedAdmin(BigTableAdmin[M]):
         term = search_term.replace("\0", "").strip()
         if term:
             found = self.by_id(term)
-            found |= by_username(term) if owner_id is None else self.by_text(term)
+            found |= by_username(term) if owner_id is None else self.by_text(term, owner_id)
             queryset = queryset.filter(found)
         return queryset, False
 
@@ -98,7 +98,7 @@ class OwnedAdmin(BigTableAdmin[M]):
         number = id_in(term)
         return NOBODY if number is None else Q(pk=number)
 
-    def by_text(self, term: str) -> Q:
+    def by_text(self, term: str, owner_id: int) -> Q:
         """What a text finds among one user's rows."""
         return NOBODY
 

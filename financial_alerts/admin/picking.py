@@ -121,6 +121,12 @@ class OneUserChangeList(ChangeList):
             self.date_hierarchy = None
         return super().get_queryset(request, *args, **kwargs)
 
+    def get_results(self, request: HttpRequest) -> None:
+        """The page; what the count has not found is not searched for again."""
+        super().get_results(request)
+        if not self.result_count:
+            self.result_list = self.queryset.none()
+
     def get_ordering_field(self, field_name: Any) -> Any:
         # Django hides the links of columns that cannot be sorted but obeys a hand-written URL.
         if self.sortable_by is not None and field_name not in self.sortable_by:
