@@ -282,6 +282,11 @@ def test_files_that_cannot_be_opened_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_pipe_is_refused_because_the_format_is_looked_for_first(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "a pipe cannot be read twice" in refused(tmp_path / "pipe")
+
+
 def test_rows_left_out_are_named(tmp_path: Path) -> None:
     lines = [line(), line(amount="0.00"), line(amount="0")]
     said = load(write_csv(tmp_path / "e.csv", lines)).splitlines()

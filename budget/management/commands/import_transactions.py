@@ -119,6 +119,9 @@ def read_files(file: Path, budget: Path | None) -> tuple[Export, list[BudgetLine
 
 def reading(path: Path, read: Callable[[Path], T], problems: list[str]) -> T | None:
     """What the file holds, or None and each problem added."""
+    if path.is_fifo():
+        problems.append(f"{path}: a pipe cannot be read twice; save it in a file first")
+        return None
     try:
         return read(path)
     except BadFile as error:
