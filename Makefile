@@ -38,7 +38,7 @@ test: $(DEV)  ## Run the tests on SQLite, and on PostgreSQL where TEST_DATABASE_
 	$(call run_tests,$(PYTEST) -m "not long")
 
 test-long: $(DEV)  ## Run the tests that take minutes, on the same databases
-	$(call run_tests,$(BIN)/pytest -m long)
+	$(call run_tests,$(PYTEST) -m long)
 
 check: $(DEV)  ## Lint, check types, layers, migrations and the settings of production
 	@$(BIN)/python -m tools.check

@@ -6,9 +6,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, requires
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tools.lock import ROOT, pipfile_digest
 
@@ -141,3 +144,37 @@ def test_each_breakage_is_seen(files: Files, name: str) -> None:
     broken = breakage(files)
     assert broken != files
     assert problem in list(problems(broken))
+
+
+# The first of each supported Python: what a dependency asks for there alone is easily lost.
+PYTHONS = ("3.11.0", "3.12.0", "3.13.0")
+
+
+def missing(locked: set[str], python: str) -> set[str]:
+    """Give what the locked packages need on this Python and the lock does not have."""
+    versions = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
+    needed: set[str] = set()
+    for name in locked:
+        try:
+            wanted = map(Requirement, requires(name) or [])
+        except PackageNotFoundError:
+            continue  # not for this machine
+        for requirement in wanted:
+            marker = requirement.marker
+            if marker is None or marker.evaluate(versions | {"extra": ""}):
+                needed.add(canonicalize_name(requirement.name))
+    return needed - locked
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("sections", [("default",), ("default", "develop")])
+def test_nothing_is_missing_on_any_python(
+    files: Files, sections: tuple[str, ...], python: str
+) -> None:
+    assert missing(set(files.locked(*sections)), python) == set()
+
+
+def test_what_is_missing_on_one_python_alone_is_seen(files: Files) -> None:
+    locked = set(files.locked("default")) - {"async-timeout"}
+    assert missing(locked, "3.11.0") == {"async-timeout"}
+    assert missing(locked, "3.12.0") == set()
