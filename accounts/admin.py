@@ -31,7 +31,7 @@ from budget.models import (
 from financial_alerts.admin.base import NOBODY, BigTableAdmin, LedgerAdmin, OwnedAdmin, OwnedForm
 from financial_alerts.admin.links import list_link, side_by_side
 from financial_alerts.admin.paging import CAP
-from financial_alerts.admin.picking import id_in
+from financial_alerts.admin.picking import CSS, id_in
 from financial_alerts.admin.refusals import RefusingAdmin
 
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -68,7 +68,6 @@ class UserAdmin(RefusingAdmin[User], BigTableAdmin[User], DjangoUserAdmin[User])
         "is_active",
         "is_staff",
         "last_login",
-        "date_joined",
     )
     list_display_links = ("id", "username")
     # Groups would join and run DISTINCT over all users.
@@ -79,6 +78,9 @@ class UserAdmin(RefusingAdmin[User], BigTableAdmin[User], DjangoUserAdmin[User])
     search_help_text = "An id, the beginning of a username, or a whole e-mail address."
     readonly_fields = ("last_login", "date_joined", "all_pages")
     actions = ("delete_selected",)
+
+    class Media:
+        css = CSS
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
