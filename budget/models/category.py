@@ -10,7 +10,7 @@ from django.db import models
 
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
-from budget.models.text import SLUG_LENGTH, fold, make_slug, tidy
+from budget.models.text import SLUG_LENGTH, check_slug, fold, make_slug, tidy
 
 UNCATEGORISED = "Uncategorised"
 KEY_LENGTH = 200
@@ -82,6 +82,9 @@ class Category(LedgerModel):
             raise Conflict("A category stays with its user.")
         elif before["builtin"] and before["name"] != self.name:
             raise Conflict(f"The built-in category {UNCATEGORISED} cannot be renamed.")
+        check_slug(self.slug)
+        if siblings.filter(slug=self.slug).exists():
+            raise Conflict(f"There is a category with the slug {self.slug} already.")
         same = siblings.filter(key=self.key).first()
         if same is not None:
             raise Conflict(f"There is a category named {same.name} already; merge the two instead.")

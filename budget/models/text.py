@@ -1,15 +1,18 @@
-"""Names as people mean them: one spelling to show, one folded key to compare."""
+"""Names as people mean them: one spelling to show, one folded key to compare; times as told."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Container
+from datetime import UTC, datetime
 
+from django.core.exceptions import ValidationError
 from django.utils.text import slugify
 
 SLUG_LENGTH = 60
 NOT_A_SLUG = frozenset({"preview"})
+SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 def tidy(text: str) -> str:
@@ -25,6 +28,27 @@ def fold(text: str) -> str:
     return " ".join(
         unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split()
     )
+
+
+def search_key(text: str) -> str:
+    """What a search compares: the folded text, without accents."""
+    decomposed = unicodedata.normalize("NFKD", fold(text))
+    return fold("".join(char for char in decomposed if not unicodedata.combining(char)))
+
+
+def moment(at: datetime) -> str:
+    """A point in time as it is told: ISO 8601 in UTC, to the microsecond."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def check_slug(slug: str) -> None:
+    """Raises ValidationError unless it is 1 to 60 of a-z, 0-9, _ and -, a letter first."""
+    if not SLUG.fullmatch(slug) or len(slug) > SLUG_LENGTH:
+        raise ValidationError(
+            {"slug": f"A slug is 1 to {SLUG_LENGTH} of a-z, 0-9, _ and -, a letter first."}
+        )
+    if slug in NOT_A_SLUG:
+        raise ValidationError({"slug": f"The slug {slug} is reserved."})
 
 
 def make_slug(name: str, fallback: str, taken: Container[str]) -> str:

@@ -13,7 +13,7 @@ from budget.models.category import NAME_LENGTH, Category
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
 from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount, share
-from budget.models.text import NOT_A_SLUG, SLUG_LENGTH, make_slug, tidy
+from budget.models.text import NOT_A_SLUG, SLUG_LENGTH, check_slug, make_slug, tidy
 
 MAX_LEVELS = 10
 MAX_PERCENT = 1000
@@ -201,8 +201,7 @@ class Threshold(LedgerModel):
             self.slug = make_slug(
                 self.name, "threshold", set(siblings.values_list("slug", flat=True))
             )
-        elif self.slug in NOT_A_SLUG:
-            raise ValidationError({"slug": f"The slug {self.slug} is reserved."})
+        check_slug(self.slug)
         if self.deleted_at is None and siblings.filter(slug=self.slug).exists():
             raise Conflict(f"There is a threshold with the slug {self.slug} already.")
         if before is None:
@@ -211,6 +210,11 @@ class Threshold(LedgerModel):
             return
         if before["user_id"] != self.user_id:
             raise Conflict("A threshold stays with its user.")
+        if before["deleted_at"] is not None:
+            if self.deleted_at is None:
+                # A copy read before the delete would otherwise bring the threshold back.
+                raise Conflict("The threshold has been deleted.")
+            self.deleted_at = before["deleted_at"]
         moved = any(before[name] != getattr(self, name) for name in self.IDENTITY)
         self.revision = before["revision"] + moved
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import ClassVar, TypedDict
 
@@ -103,19 +104,25 @@ class Transaction(LedgerModel):
         self.external_id = self.external_id or None
         if not MIN_DATE <= self.date <= MAX_DATE:
             raise ValidationError({"date": f"A date lies between {MIN_DATE} and {MAX_DATE}."})
+        if self.amount <= 0:
+            raise ValidationError({"amount": "An amount is more than 0; the type gives the sign."})
+        if "\x00" in self.description or "\x00" in (self.external_id or ""):
+            raise ValidationError("Text holds no NUL character.")
         if self.category.user_id != self.user_id:
             raise ValidationError({"category": "The category belongs to another user."})
         if self.type.user_id != self.user_id:
             raise ValidationError({"type": "The transaction type belongs to another user."})
 
-    def stored_row(self) -> Row | None:
-        columns = [field.attname for field in self._meta.concrete_fields]
-        rows = Transaction._base_manager.filter(pk=self.pk)
-        row: Row | None = rows.values(*columns, effect=models.F("type__effect")).first()
-        return row
+    @classmethod
+    def rows_stored(cls, ids: Collection[int]) -> Iterable[Row]:
+        """Rows as the database holds them now, by column, with the effect of their type."""
+        columns = [field.attname for field in cls._meta.concrete_fields]
+        found = cls._base_manager.filter(pk__in=ids)
+        rows: Iterable[Row] = found.values(*columns, effect=models.F("type__effect"))
+        return rows
 
-    def in_memory(self) -> Row:
-        return {**super().in_memory(), "effect": self.type.effect}
+    def stored_row(self) -> Row | None:
+        return next(iter(self.rows_stored([self.pk])), None)
 
     def check_write(self, before: Row | None) -> None:
         self.prepare()

@@ -10,7 +10,7 @@ from django.db import models
 from budget.models.category import KEY_LENGTH, NAME_LENGTH, tidy_name
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
-from budget.models.text import SLUG_LENGTH, make_slug
+from budget.models.text import SLUG_LENGTH, check_slug, make_slug
 
 
 class Effect(models.TextChoices):
@@ -80,6 +80,7 @@ class TransactionType(LedgerModel):
         siblings = TransactionType.objects.filter(user_id=self.user_id).exclude(pk=self.pk)
         if not self.slug:
             self.slug = make_slug(self.name, "type", set(siblings.values_list("slug", flat=True)))
+        check_slug(self.slug)
         if siblings.filter(models.Q(key=self.key) | models.Q(slug=self.slug)).exists():
             raise Conflict(f"There is a transaction type named {self.name} already.")
         if before is None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 
 from accounts.models import Profile
 from budget.models import (
@@ -155,6 +155,8 @@ def test_users_have_a_most_of_categories_and_thresholds(monkeypatch: pytest.Monk
         {"date": "yesterday"},
         {"amount": Decimal("1.005")},
         {"amount": 0.5},
+        {"description": "a\x00b"},
+        {"external_id": "a\x00b"},
     ],
 )
 def test_a_transaction_refuses_values_that_are_none(wrong: dict[str, object]) -> None:
@@ -166,11 +168,16 @@ def test_a_transaction_refuses_values_that_are_none(wrong: dict[str, object]) ->
     assert not Transaction.objects.exists()
 
 
-@pytest.mark.parametrize("amount", ["0", "-1"])
-def test_the_database_refuses_an_amount_that_is_not_positive(amount: str) -> None:
+@pytest.mark.parametrize("amount", ["0", "-1", "1000000000000"])
+def test_an_amount_is_more_than_zero_and_the_database_says_so_too(amount: str) -> None:
     row = transaction_of(make_user(), amount)
-    with pytest.raises(IntegrityError, match="budget_transaction_amount_range"):
+    with pytest.raises(ValidationError):
         row.save()
+    spend(row.user, "1")
+    minor = int(Decimal(amount) * 100)
+    refused = pytest.raises(IntegrityError, match="budget_transaction_amount_range")
+    with refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE budget_transaction SET amount = %s", [minor])
 
 
 def test_a_row_takes_no_category_or_type_of_another_user() -> None:
@@ -279,3 +286,35 @@ def test_foreign_keys_to_user_category_and_type_protect() -> None:
         field = Transaction._meta.get_field(name)
         assert isinstance(field, models.ForeignKey)
         assert field.remote_field.on_delete is models.PROTECT
+
+
+@pytest.mark.parametrize("slug", ["9lives", "Food", "a b", "x" * 61, "preview"])
+def test_a_slug_that_is_given_has_the_form_of_one(slug: str) -> None:
+    alice = make_user()
+    for row in (
+        Category(user=alice, name="Food", slug=slug),
+        TransactionType(user=alice, name="Fee", effect="none", slug=slug),
+        Threshold(user=alice, name="Food", slug=slug, amount=Decimal("1"), type="monthly"),
+    ):
+        with pytest.raises(ValidationError, match="slug"):
+            row.save()
+
+
+def test_a_taken_slug_is_refused() -> None:
+    alice = make_user()
+    category(alice, "Food")
+    with pytest.raises(Conflict, match="slug"):
+        Category(user=alice, name="Eating", slug="food").save()
+
+
+def test_an_old_copy_does_not_bring_a_deleted_threshold_back() -> None:
+    alice = make_user()
+    threshold = limit(alice, "1", levels=[100])
+    spend(alice, "5")
+    old = Threshold.objects.get(pk=threshold.pk)
+    threshold.delete()
+    old.name = "Still here"
+    with pytest.raises(Conflict, match="deleted"):
+        old.save()
+    old.delete()
+    assert open_levels(alice) == []
