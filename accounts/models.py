@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import secrets
 import zoneinfo
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Self, TypedDict
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils import timezone
 
 from budget.models.errors import Conflict
 from budget.models.ledger import Calendar, LedgerModel, LedgerQuerySet, Row
+from budget.models.text import moment, search_key
 
 TOKEN_PREFIX = "fa_"  # noqa: S105 - what every token starts with
 
@@ -92,28 +95,111 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+class Scope(models.TextChoices):
+    """What a token opens: read or write on its user's own rows; service: on any user's rows."""
+
+    READ = "read"
+    WRITE = "write"
+    SERVICE = "service"
+
+
+class TokenDict(TypedDict):
+    id: int
+    user: int
+    name: str
+    scope: str
+    hint: str
+    created_at: str
+    last_used_at: str | None
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class TokenQuerySet(models.QuerySet["ApiToken"]):
+    def live(self) -> Self:
+        """Those that still open something."""
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, revoked_at=None)
+
+    def matching(self, text: str) -> Self:
+        """Those with every word of the text in their name or hint; case and accents do not count."""
+        found = self
+        for word in search_key(text).split():
+            found = found.filter(key__contains=word)
+        return found
+
+
 class ApiToken(models.Model):
-    """A bearer token; only its hash is kept, so it can be shown once, when it is made."""
+    """A bearer token; only its hash is kept, so it can be shown once, when it is made.
+
+    last_used_at is noted at most once in ten minutes. A token that is revoked or expired opens
+    nothing and stays listed, so that its use can be traced. At most 50 live tokens a user.
+    """
+
+    MAX_LIVE = 50
+    NAME_LENGTH = 100
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=NAME_LENGTH)
+    key = models.CharField(max_length=2 * NAME_LENGTH + 10, editable=False)
+    scope = models.CharField(max_length=7, choices=Scope.choices, default=Scope.WRITE)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=8, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TokenQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(scope__in=Scope.values), name="accounts_apitoken_scope"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint})"
 
     @classmethod
-    def issue(cls, user: Any, name: str) -> tuple[ApiToken, str]:
+    def issue(
+        cls,
+        user: Any,
+        name: str,
+        scope: Scope = Scope.WRITE,
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiToken, str]:
         """A new token of the user's and its secret, which cannot be had again."""
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        hint = secret[: len(TOKEN_PREFIX) + 5]
         token = cls.objects.create(
-            user=user, name=name, digest=digest(secret), hint=secret[: len(TOKEN_PREFIX) + 5]
+            user=user,
+            name=name,
+            key=f"{search_key(name)} {search_key(hint)}",
+            scope=scope,
+            digest=digest(secret),
+            hint=hint,
+            expires_at=expires_at,
         )
         return token, secret
+
+    def revoke(self) -> None:
+        """Close the token at once and for good; one that is revoked stays as it was."""
+        if self.revoked_at is None:
+            self.revoked_at = timezone.now()
+            self.save(update_fields=["revoked_at"])
+
+    def to_dict(self) -> TokenDict:
+        return {
+            "id": self.pk,
+            "user": self.user_id,
+            "name": self.name,
+            "scope": self.scope,
+            "hint": self.hint,
+            "created_at": moment(self.created_at),
+            "last_used_at": moment(self.last_used_at) if self.last_used_at else None,
+            "expires_at": moment(self.expires_at) if self.expires_at else None,
+            "revoked_at": moment(self.revoked_at) if self.revoked_at else None,
+        }

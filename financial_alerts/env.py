@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ValidationError as NoAddress
+from django.core.validators import validate_email
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -23,12 +26,14 @@ from pydantic import (
 
 # A secret may come as NAME, or as NAME_FILE: the path of a file that holds it. Docker, Kubernetes
 # and the like mount secrets so, and a file does not show in a process listing.
-FILE_VARIABLES = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL")
+FILE_VARIABLES = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
 
 _PLACEHOLDER = re.compile(r"insecure|secret|change.?me|placeholder|example|replace", re.IGNORECASE)
 _HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]|\*", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.IGNORECASE)
 _SCHEMES = ("sqlite", "postgres", "postgresql")
+# The usual port of each way to speak to a mail server.
+_MAIL_PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
 _YEAR = 365 * 24 * 60 * 60
 
 
@@ -64,6 +69,13 @@ class Environment(BaseModel):
     SECURE_HSTS_INCLUDE_SUBDOMAINS: bool = False
     SECURE_HSTS_PRELOAD: bool = False
     TRUST_X_FORWARDED_PROTO: bool = False
+    TRUSTED_PROXY_COUNT: Annotated[int, Field(ge=0, le=10)] = 0
+    CORS_ALLOWED_ORIGINS: CommaList = Field(default_factory=list)
+    CSRF_COOKIE_DOMAIN: str | None = None
+    PASSKEY_DOMAIN: str | None = None
+    REDIS_URL: SecretStr | None = None
+    EMAIL_URL: SecretStr | None = None
+    DEFAULT_FROM_EMAIL: str = "Financial Alerts <no-reply@localhost>"
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
     @property
@@ -111,6 +123,45 @@ class Environment(BaseModel):
             raise ValueError(f"{wrong[0]!r} is not an origin such as https://app.example.com")
         return origins
 
+    @field_validator("CORS_ALLOWED_ORIGINS")
+    @classmethod
+    def _any_origin_or_named_ones(cls, origins: list[str]) -> list[str]:
+        if "*" in origins:
+            if len(origins) > 1:
+                raise ValueError("'*' stands alone, or each origin is named")
+            return origins
+        return cls._origins_are_origins(origins)
+
+    @field_validator("CSRF_COOKIE_DOMAIN", "PASSKEY_DOMAIN")
+    @classmethod
+    def _domain_is_a_name(cls, domain: str) -> str:
+        if domain == "*" or not _HOST.fullmatch(domain):
+            raise ValueError(f"{domain!r} is not a domain such as example.com")
+        return domain.lower()
+
+    @field_validator("REDIS_URL")
+    @classmethod
+    def _redis_is_redis(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+            raise ValueError("must be redis://HOST:6379/0, or rediss:// for TLS")
+        return url
+
+    @field_validator("EMAIL_URL")
+    @classmethod
+    def _mail_server_is_known(cls, url: SecretStr) -> SecretStr:
+        mail_of(url.get_secret_value())
+        return url
+
+    @field_validator("DEFAULT_FROM_EMAIL")
+    @classmethod
+    def _sender_is_an_address(cls, sender: str) -> str:
+        try:
+            validate_email(parseaddr(sender)[1])
+        except NoAddress:
+            raise ValueError("not an address such as Alerts <alerts@example.com>") from None
+        return sender
+
     @field_validator("DATABASE_URL")
     @classmethod
     def _database_is_known(cls, url: SecretStr) -> SecretStr:
@@ -150,6 +201,40 @@ def database_of(url: str) -> dict[str, Any]:
     if not database["NAME"]:
         raise ValueError("names no database")
     return database
+
+
+class MailServer(NamedTuple):
+    """Where mail is handed in. starttls: turns to TLS after the greeting; tls: from the start."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    tls: bool = False
+
+
+def mail_of(url: str) -> MailServer:
+    """Give the mail server that a URL names.
+
+    Raises ValueError, without the URL in its text (it holds the password), for another scheme than
+    smtp (plain), submission (STARTTLS) and smtps (TLS), and for anything after host and port.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _MAIL_PORTS[parts.scheme]
+    except (KeyError, ValueError):
+        raise ValueError("must be submission://USER:PASSWORD@HOST:587, smtps:// or smtp://") from None
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must name a mail server, and nothing after it")
+    return MailServer(
+        parts.hostname,
+        port,
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        starttls=parts.scheme == "submission",
+        tls=parts.scheme == "smtps",
+    )
 
 
 def read(environ: Mapping[str, str]) -> Environment:

@@ -38,6 +38,10 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# Seconds after its last day of use that a session ends, of a phone as of a browser.
+SESSION_COOKIE_AGE = 30 * 24 * 60 * 60
+CSRF_COOKIE_DOMAIN = environment.CSRF_COOKIE_DOMAIN
+CSRF_FAILURE_VIEW = "accounts.refusals.csrf_failed"
 if environment.TRUST_X_FORWARDED_PROTO:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -48,11 +52,19 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    # Before allauth, whose mails and pages it words anew.
     "accounts",
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "corsheaders",
     "budget",
 ]
 
 MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -60,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -105,6 +118,117 @@ def database(url: str) -> dict[str, Any]:
 
 DATABASES = {"default": database(environment.DATABASE_URL.get_secret_value())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Shared by every process, because limits that each one counts on its own are no limits. Redis where
+# there is one; while it is down the database stands in.
+database_cache = {
+    "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+    "LOCATION": "accounts_cache",
+    "OPTIONS": {"MAX_ENTRIES": 100_000},
+}
+CACHES: dict[str, dict[str, Any]] = {"default": database_cache}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+if environment.REDIS_URL is not None:
+    redis = {
+        "BACKEND": "financial_alerts.cache.RedisCache",
+        "LOCATION": environment.REDIS_URL.get_secret_value(),
+        "KEY_PREFIX": "financial_alerts",
+    }
+    CACHES = {
+        "default": redis | {"OPTIONS": {"fallback": "database"}},
+        "database": database_cache,
+        # Sessions are rows of the database either way. A session that was ended while Redis was
+        # down must not live on there for the month that it was kept for: hence `longest` (seconds).
+        "sessions": redis | {"OPTIONS": {"fallback": "nothing", "longest": 300}},
+        "nothing": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+    }
+    SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+    SESSION_CACHE_ALIAS = "sessions"
+
+# Without a mail server mail is printed, so that a developer finds the codes that it carries.
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+if environment.EMAIL_URL is not None:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    mail = env.mail_of(environment.EMAIL_URL.get_secret_value())
+    EMAIL_HOST, EMAIL_PORT = mail.host, mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = mail.user, mail.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = mail.starttls, mail.tls
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.DEFAULT_FROM_EMAIL
+
+# Accounts: what apps and web pages do over /_allauth/, and the pages that the admin's login needs.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
+ALLAUTH_TRUSTED_PROXY_COUNT = environment.TRUSTED_PROXY_COUNT
+HEADLESS_ONLY = False
+HEADLESS_CLIENTS = ("app", "browser")
+HEADLESS_TOKEN_STRATEGY = "accounts.sessions.SingleLoadStrategy"  # noqa: S105 - a class
+HEADLESS_SERVE_SPECIFICATION = True
+HEADLESS_SPECIFICATION_TEMPLATE_NAME = None
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_CHANGE = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+# Seconds; mail may take minutes.
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+MFA_ADAPTER = "accounts.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_PASSKEY_SIGNUP_ENABLED = True
+MFA_TOTP_ISSUER = "Financial Alerts"
+# Steps of 30 seconds that a phone's clock may be off by, either way.
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+PASSKEY_DOMAIN = environment.PASSKEY_DOMAIN
+# When a session was last seen is noted once a day, with the day it is prolonged on; allauth's own
+# middleware, left out here, would write at every request.
+USERSESSIONS_TRACK_ACTIVITY = True
+
+# Web pages of other origins: those named may send cookies, and '*' lets in any without them.
+CORS_URLS_REGEX = r"^/(api|_allauth)/"
+CORS_ALLOW_ALL_ORIGINS = environment.CORS_ALLOWED_ORIGINS == ["*"]
+CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else environment.CORS_ALLOWED_ORIGINS
+CORS_ALLOW_CREDENTIALS = bool(CORS_ALLOWED_ORIGINS)
+CORS_ALLOW_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+CORS_ALLOW_HEADERS = (
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-CSRFToken",
+    "X-Email-Verification-Key",
+    "X-Password-Reset-Key",
+    "X-Request-ID",
+    "X-Session-Token",
+)
+CORS_EXPOSE_HEADERS = (
+    "Allow",
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -9,7 +10,11 @@ handler400 = "budget.http.bad_request"
 handler404 = "budget.http.not_found"
 handler500 = "budget.http.server_error"
 
+# Staff log in as everybody does, so that a second factor counts in the admin, too.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/", include("budget.urls")),
+    path("", include("accounts.urls")),
 ]

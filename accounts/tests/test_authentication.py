@@ -20,7 +20,7 @@ class TokenTestCase(TestCase):
     def ask(self, secret: str) -> User:
         request = RequestFactory().get("/", headers={"Authorization": f"Bearer {secret}"})
         request.user = AnonymousUser()
-        return authenticate(request)
+        return authenticate(request).user
 
     def test_a_token_is_its_users_and_kept_as_a_hash_only(self) -> None:
         self.assertEqual(self.ask(self.secret), self.alice)

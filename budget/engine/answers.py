@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TypedDict
 
@@ -24,6 +24,7 @@ from budget.models import (
 )
 from budget.models.ledger import lock_ledger
 from budget.models.money import from_minor, to_minor
+from budget.models.text import moment
 from budget.models.threshold import ThresholdDict
 
 
@@ -204,11 +205,6 @@ def is_active(alert: Alert, as_of: date) -> bool:
 def percent_of(total: int, limit: int) -> int | None:
     """Whole percent of the limit, rounded down; None for a limit of 0."""
     return total * 100 // limit if limit else None
-
-
-def moment(at: datetime) -> str:
-    """ISO 8601 in UTC, to the microsecond."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def message_of(

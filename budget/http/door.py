@@ -18,9 +18,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.urls import URLPattern, path
 from django.utils.cache import patch_vary_headers
 
-from accounts.authentication import authenticate
+from accounts.authentication import ANY_KIND, Credential, Kind, authenticate, check_reach
 from budget.engine import Flipped, describe_alerts, read_ledger, recording
 from budget.engine.answers import AlertDict
+from budget.http.acting import acting_for
 from budget.http.body import is_text, read_object
 from budget.http.problems import (
     ApiError,
@@ -41,9 +42,14 @@ READS = 3
 
 
 class ApiRequest(HttpRequest):
-    """A request whose sender is known. ledger: on steady reads, the state they are true for."""
+    """A request whose sender is known.
+
+    user: whose rows it is about, which for everybody but a service is the sender. ledger: on steady
+    reads, the state they are true for.
+    """
 
     user: User
+    credential: Credential
     ledger: LedgerState
 
 
@@ -69,13 +75,14 @@ class Handler:
     """A view and what it takes.
 
     steady: the answer shows totals beside rows, so all of it must come from one state of the
-    ledger.
+    ledger. kinds: the credentials that it is for.
     """
 
     view: View
     body: type[Body] | None = None
     query: type[Query] = Query
     steady: bool = False
+    kinds: frozenset[Kind] = ANY_KIND
 
     def __call__(self, request: ApiRequest, sent: dict[str, Any] | None, keys: Any) -> Answer:
         """Validate what was sent, then call the view with it."""
@@ -87,10 +94,14 @@ class Handler:
 
 
 def takes(
-    *, body: type[Body] | None = None, query: type[Query] = Query, steady: bool = False
+    *,
+    body: type[Body] | None = None,
+    query: type[Query] = Query,
+    steady: bool = False,
+    kinds: frozenset[Kind] = ANY_KIND,
 ) -> Callable[[View], Handler]:
     """Declare what a view takes: it gets `body` and `query` as validated objects."""
-    return lambda view: Handler(view, body, query, steady)
+    return lambda view: Handler(view, body, query, steady, kinds)
 
 
 def rest_path(route: str, **handlers: View | Handler) -> URLPattern:
@@ -119,19 +130,21 @@ class Door:
         except Exception as error:
             response = answer_to(request, error)
         # Nothing in between may keep an answer for somebody else.
-        response.headers["Cache-Control"] = "private, no-cache"
-        patch_vary_headers(response, ("Authorization", "Cookie"))
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        patch_vary_headers(response, ("Authorization", "X-Session-Token", "Cookie"))
         return response
 
     def respond(self, request: HttpRequest, keys: dict[str, Any]) -> HttpResponse:
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={"Allow": self.allow})
-        known = identified(request)
+        credential = authenticate(request)
         handler = self.handlers.get("GET" if request.method == "HEAD" else request.method or "")
         if handler is None:
             detail = f"Allowed here: {self.allow}."
             raise ApiError(Problem.METHOD, detail, headers={"Allow": self.allow})
+        check_reach(credential, request.method or "", handler.kinds)
         sent = None if handler.body is None else read_object(request)
+        known = identified(request, credential, sent)
         answer = (
             read(known, handler, keys)
             if request.method in ("GET", "HEAD")
@@ -140,9 +153,12 @@ class Door:
         return JsonResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
-def identified(request: HttpRequest) -> ApiRequest:
-    """The request with its user on it. Raises Unauthenticated and CsrfFailed."""
-    request.user = authenticate(request)
+def identified(
+    request: HttpRequest, credential: Credential, sent: dict[str, Any] | None
+) -> ApiRequest:
+    """The request with whose rows it is about, and by which credential. Raises ApiError, Http404."""
+    request.user = acting_for(credential, request, sent)
+    request.credential = credential  # type: ignore[attr-defined]
     return request  # type: ignore[return-value]
 
 

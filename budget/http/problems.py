@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from http import HTTPStatus
 from typing import Any, NotRequired, TypedDict
 from urllib.parse import quote
 
@@ -24,7 +25,8 @@ from django.db.models import ProtectedError
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.views import defaults
 
-from accounts.authentication import CsrfFailed, Unauthenticated
+from accounts.authentication import CsrfFailed, Forbidden, Reauthenticate, Unauthenticated
+from accounts.refusals import bare_refusal, within_allauth
 from budget.models import Conflict, LedgerOverflow
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ class Problem(Enum):
     PARAMETERS = "parameters", 400, "The query string is not right"
     UNAUTHENTICATED = "unauthenticated", 401, "A valid credential is needed"
     CSRF = "csrf", 403, "The CSRF token is missing or wrong"
+    SCOPE = "insufficient-scope", 403, "The credential does not reach so far"
+    REAUTHENTICATE = "reauthenticate", 403, "A fresh proof of who is asking is needed"
     FORBIDDEN = "forbidden", 403, "This is not allowed"
     NOT_FOUND = "not-found", 404, "There is nothing here"
     METHOD = "method-not-allowed", 405, "The method is not allowed here"
@@ -139,6 +143,11 @@ def translate(error: Exception) -> ApiError | None:
             return ApiError(Problem.UNAUTHENTICATED, str(error), headers=challenge)
         case CsrfFailed():
             return ApiError(Problem.CSRF, str(error))
+        case Forbidden():
+            challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+            return ApiError(Problem.SCOPE, str(error), headers=challenge)
+        case Reauthenticate():
+            return ApiError(Problem.REAUTHENTICATE, str(error))
         case ValidationError():
             return wrong(Problem.VALIDATION, field_errors(error))
         case Conflict():
@@ -210,9 +219,11 @@ def within_api(request: HttpRequest) -> bool:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's handler400: JSON under /api/, a page elsewhere."""
+    """Django's handler400: JSON under /api/ and /_allauth/, a page elsewhere."""
     if within_api(request):
         return ApiError(Problem.MALFORMED, "The request cannot be read.").response()
+    if within_allauth(request):
+        return bare_refusal(HTTPStatus.BAD_REQUEST)
     return defaults.bad_request(request, exception)
 
 
@@ -220,11 +231,15 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     """Django's handler404, and the view of every unknown path under /api/."""
     if within_api(request):
         return ApiError(Problem.NOT_FOUND, f"There is no {request.path} in this API.").response()
+    if within_allauth(request):
+        return bare_refusal(HTTPStatus.NOT_FOUND)
     return defaults.page_not_found(request, exception or Http404())
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Django's handler500: JSON under /api/, a page elsewhere."""
+    """Django's handler500: JSON under /api/ and /_allauth/, a page elsewhere."""
     if within_api(request):
         return ApiError(Problem.INTERNAL, "This is our fault; it has been logged.").response()
+    if within_allauth(request):
+        return bare_refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
     return defaults.server_error(request)

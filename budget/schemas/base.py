@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from budget.schemas.fields import OwnId
+from budget.schemas.fields import OwnId, OwnIdInQuery
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -29,7 +29,9 @@ class Schema(BaseModel):
 
 
 class Query(Schema):
-    """A query string; this one takes no parameter at all."""
+    """A query string. user: may be said, and is the user whose rows these are."""
+
+    user: OwnIdInQuery | None = None
 
     @classmethod
     def unknown(cls, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from budget.schemas.base import Query
-from budget.schemas.fields import NumberInQuery, OwnIdInQuery, between
+from budget.schemas.fields import NumberInQuery, between
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -16,6 +16,5 @@ MAX_LIMIT = 200
 class ListQuery(Query):
     """limit: rows a page, 1 to 200. cursor: from `next` or `previous` of the same list."""
 
-    user: OwnIdInQuery | None = None
     limit: Annotated[NumberInQuery, between(1, MAX_LIMIT)] = DEFAULT_LIMIT
     cursor: Annotated[str, Field(min_length=1)] | None = None

@@ -51,7 +51,7 @@ class ProfileTestCase(ApiTestCase):
 
     def test_nobody_changes_somebody_elses(self) -> None:
         self.patch(PATH, {"user": self.charlie.pk, "currency": "EUR"}, status=404)
-        self.get(f"{PATH}?user={self.charlie.pk}", status=400)
+        self.get(f"{PATH}?user={self.charlie.pk}", status=404)
         self.assertEqual(self.get(PATH, who="charlie")["currency"], "USD")
 
     def test_costs(self) -> None:

@@ -11,8 +11,12 @@ from pytest_django import Settings
 def test_the_admin_asks_for_a_login() -> None:
     client = Client()
     answer = client.get("/admin/", follow=True)
-    assert answer.redirect_chain == [("/admin/login/?next=/admin/", 302)]
+    assert answer.redirect_chain == [
+        ("/admin/login/?next=/admin/", 302),
+        ("/accounts/login/?next=%2Fadmin%2F", 302),
+    ]
     assert answer.status_code == 200
+    assert b'name="login"' in answer.content
     assert b'name="password"' in answer.content
 
 

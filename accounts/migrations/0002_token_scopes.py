@@ -1,0 +1,43 @@
+from django.db import migrations, models
+from django.db.migrations.operations.base import Operation
+
+from budget.models.text import search_key
+
+
+def fill(apps, schema_editor):
+    """What each token that there is can be found by."""
+    for token in apps.get_model("accounts", "ApiToken").objects.all():
+        token.key = f"{search_key(token.name)} {search_key(token.hint)}"
+        token.save(update_fields=["key"])
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [("accounts", "0001_initial")]
+
+    operations: list[Operation] = [
+        migrations.AddField(
+            "apitoken",
+            "scope",
+            models.CharField(
+                choices=[("read", "Read"), ("write", "Write"), ("service", "Service")],
+                default="write",
+                max_length=7,
+            ),
+        ),
+        migrations.AddField("apitoken", "expires_at", models.DateTimeField(blank=True, null=True)),
+        migrations.AddField(
+            "apitoken",
+            "key",
+            models.CharField(default="", editable=False, max_length=210),
+            preserve_default=False,
+        ),
+        migrations.AddConstraint(
+            "apitoken",
+            models.CheckConstraint(
+                condition=models.Q(("scope__in", ["read", "write", "service"])),
+                name="accounts_apitoken_scope",
+            ),
+        ),
+        migrations.RunPython(fill, migrations.RunPython.noop),
+    ]

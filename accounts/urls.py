@@ -1,0 +1,65 @@
+"""allauth's addresses: all of its JSON API, and of its pages those that the admin's login needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from allauth import urls as page_urls
+from allauth.headless import urls as headless_urls
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.urls import URLPattern, URLResolver, include, path
+
+View = Callable[..., HttpResponseBase]
+
+# A password, a code from a mail, a second factor, and the way out.
+PAGES = frozenset(
+    {
+        "account_login",
+        "account_logout",
+        "account_inactive",
+        "account_email_verification_sent",
+        "mfa_authenticate",
+    }
+)
+# Telephone numbers are no part of an account here.
+ABSENT = frozenset({"manage_phone", "verify_phone", "resend_phone_verification_code"})
+
+
+def nothing_here(request: HttpRequest, **keys: Any) -> HttpResponseBase:
+    raise Http404
+
+
+def page(pattern: URLPattern) -> View:
+    """A page; one that is not there keeps its name, which allauth looks up all the same."""
+    return pattern.callback if pattern.name in PAGES else nothing_here
+
+
+def endpoint(pattern: URLPattern) -> View:
+    """An endpoint; a sign-up is stored as a whole, or not at all where its mail cannot be sent."""
+    if pattern.name in ABSENT:
+        return nothing_here
+    if pattern.name == "signup":
+        return transaction.atomic(pattern.callback)
+    return pattern.callback
+
+
+def changed(
+    patterns: Sequence[URLPattern | URLResolver], view: Callable[[URLPattern], View]
+) -> Iterator[URLPattern | URLResolver]:
+    """The same addresses and names, each with the view that it is given."""
+    for found in patterns:
+        if isinstance(found, URLResolver):
+            inner = list(changed(found.url_patterns, view))
+            yield URLResolver(
+                found.pattern, inner, found.default_kwargs, found.app_name, found.namespace
+            )
+        else:
+            yield URLPattern(found.pattern, view(found), found.default_args, found.name)
+
+
+urlpatterns = [
+    path("accounts/", include(list(changed(page_urls.urlpatterns, page)))),
+    path("_allauth/", include((list(changed(headless_urls.urlpatterns, endpoint)), "headless"))),
+]
