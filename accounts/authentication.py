@@ -29,6 +29,7 @@ from accounts.sessions import prolong, session_of
 
 USE_IS_NOTED_EVERY = timedelta(minutes=10)
 BEARER = re.compile(rf"(?i:Bearer) +({TOKEN_PREFIX}[A-Za-z0-9_-]{{43}})")
+NEEDS_LOGIN = "This takes a login; a token cannot do it."
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 logger = logging.getLogger(__name__)
@@ -38,12 +39,12 @@ class Kind(StrEnum):
     """What was shown: a session (of an app or a browser), a personal token, a service's token."""
 
     SESSION = "session"
-    TOKEN = "token"
+    PERSONAL = "personal"
     SERVICE = "service"
 
 
 # Whoever is a person: a service has no account of its own to look after.
-PEOPLE = frozenset({Kind.SESSION, Kind.TOKEN})
+PEOPLE = frozenset({Kind.SESSION, Kind.PERSONAL})
 SESSION_ONLY = frozenset({Kind.SESSION})
 ANY_KIND = frozenset(Kind)
 
@@ -53,13 +54,14 @@ class Credential:
     """What a request was let in by.
 
     user: whose it is; of a service, who answers for it. key: names the credential itself, for
-    whoever counts its requests. reads_only: opens no method that writes.
+    whoever counts its requests. reads_only: opens no method that writes. session: of a login.
     """
 
     user: User
     kind: Kind
     key: str
     reads_only: bool = False
+    session: SessionBase | None = None
 
 
 class Unauthenticated(Exception):
@@ -87,7 +89,7 @@ def authenticate(request: HttpRequest) -> Credential:
     if (header := request.headers.get("Authorization")) is not None:
         return by_token(header)
     if (token := request.headers.get("X-Session-Token")) is not None:
-        return by_session_token(request, token)
+        return by_session_token(token)
     return by_cookie(request)
 
 
@@ -111,7 +113,7 @@ def by_token(header: str) -> Credential:
             'Bearer error="invalid_token"',
         )
     note_use(token)
-    kind = Kind.SERVICE if token.scope == Scope.SERVICE else Kind.TOKEN
+    kind = Kind.SERVICE if token.scope == Scope.SERVICE else Kind.PERSONAL
     return Credential(token.user, kind, f"token:{token.pk}", token.scope == Scope.READ)
 
 
@@ -127,21 +129,30 @@ def note_use(token: ApiToken) -> None:
         logger.warning("The use of token %s could not be noted.", token.pk, exc_info=True)
 
 
-def by_session_token(request: HttpRequest, token: str) -> Credential:
+def by_session_token(token: str) -> Credential:
     """The credential of an app that is logged in; one that still owes a second factor is not."""
     ended = Unauthenticated("The session has ended, or it is not logged in yet.")
     session = session_of(token)
     if session is None:
         raise ended
-    request.session = session
-    user = get_user(request)
+    user = get_user(holding(session))
     if isinstance(user, AnonymousUser):
         raise ended
     try:
         note_day(session, save=True)
     except UpdateError:
         raise ended from None
-    return Credential(user, Kind.SESSION, f"user:{user.pk}")
+    return Credential(user, Kind.SESSION, f"user:{user.pk}", session=session)
+
+
+def holding(session: SessionBase) -> HttpRequest:
+    """A request with a session, for those who look there.
+
+    Not the real one: its middleware would send the app's token to the client as a cookie.
+    """
+    request = HttpRequest()
+    request.session = session
+    return request
 
 
 def by_cookie(request: HttpRequest) -> Credential:
@@ -151,7 +162,7 @@ def by_cookie(request: HttpRequest) -> Credential:
         raise Unauthenticated("Send a token: Authorization: Bearer fa_...")
     check_csrf(request)
     note_day(request.session, save=False)
-    return Credential(user, Kind.SESSION, f"user:{user.pk}")
+    return Credential(user, Kind.SESSION, f"user:{user.pk}", session=request.session)
 
 
 def note_day(session: SessionBase, *, save: bool) -> None:
@@ -180,22 +191,31 @@ def check_reach(credential: Credential, method: str, kinds: frozenset[Kind]) -> 
     """
     if credential.kind not in kinds:
         if kinds == SESSION_ONLY:
-            raise Forbidden("This takes a login; a token cannot do it.")
+            raise Forbidden(NEEDS_LOGIN)
         raise Forbidden("This is for people; a service's token cannot do it.")
     if credential.reads_only and method not in SAFE_METHODS:
         raise Forbidden("The token may read, and not write.")
 
 
-def check_recent(request: HttpRequest) -> None:
-    """Refuse who has a second factor and has not just proved it is them. Raises Reauthenticate."""
+def check_recent(credential: Credential) -> None:
+    """Refuse who has a second factor and has not proved anew, in the last minutes, who they are.
+
+    Raises Reauthenticate; for a token, which cannot prove anything, Forbidden.
+    """
+    if credential.session is None:
+        raise Forbidden(NEEDS_LOGIN)
+    request = holding(credential.session)
+    request.user = credential.user
     try:
-        _prove(request)
+        prove(request)
     except ReauthenticationRequired:
         raise Reauthenticate(
-            "Authenticate again: POST /_allauth/{app|browser}/v1/auth/2fa/reauthenticate."
+            "Send POST /_allauth/{app or browser}/v1/auth/2fa/reauthenticate, then this again."
         ) from None
 
 
-@reauthentication_required(enabled=lambda request: is_mfa_enabled(request.user))
-def _prove(request: HttpRequest) -> None:
-    """Passed by whoever has reauthenticated within ACCOUNT_REAUTHENTICATION_TIMEOUT."""
+@reauthentication_required(  # type: ignore[untyped-decorator]
+    enabled=lambda request: is_mfa_enabled(request.user)
+)
+def prove(request: HttpRequest) -> None:
+    """Passed without a second factor, or with a proof within ACCOUNT_REAUTHENTICATION_TIMEOUT."""

@@ -122,7 +122,7 @@ class TokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(unexpired, revoked_at=None)
 
     def matching(self, text: str) -> Self:
-        """Those with every word of the text in their name or hint; case and accents do not count."""
+        """Those with every word of it in their name or hint; case and accents do not count."""
         found = self
         for word in search_key(text).split():
             found = found.filter(key__contains=word)

@@ -21,7 +21,7 @@ PLAIN = "plain/transaction"
 @csrf_exempt
 def plain_transaction(request: HttpRequest) -> HttpResponse:
     """The same request as the API's POST: credential, category, type and one INSERT, no engine."""
-    user = authenticate(request)
+    user = authenticate(request).user
     body = json.loads(request.body)
     row = Transaction(
         user=user,

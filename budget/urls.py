@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import re_path, register_converter
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts import views as token
 from budget.http import not_found, rest_path
 from budget.views import alert, category, profile, threshold, transaction, transaction_type
 
@@ -88,6 +89,16 @@ urlpatterns = [
         GET=profile.get_profile,
         PUT=profile.replace_profile,
         PATCH=profile.change_profile,
+    ),
+    rest_path(
+        "token",
+        GET=token.list_tokens,
+        POST=token.create_token,
+    ),
+    rest_path(
+        "token/<int:key>",
+        GET=token.get_token,
+        DELETE=token.revoke_token,
     ),
     # Last: whatever else lies under /api/, so that no HTML page answers there even in DEBUG.
     re_path("", csrf_exempt(not_found)),

@@ -72,7 +72,7 @@ class RedisCache(redis.RedisCache):
         }
         super().__init__(server, params | {"OPTIONS": options})
 
-    def get_backend_timeout(self, timeout: float | None = DEFAULT_TIMEOUT) -> int | None:
+    def get_backend_timeout(self, timeout: float | None = DEFAULT_TIMEOUT) -> float | None:
         seconds = super().get_backend_timeout(timeout)
         if self.longest is None or (seconds is not None and seconds < self.longest):
             return seconds

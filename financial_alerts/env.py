@@ -224,7 +224,7 @@ def mail_of(url: str) -> MailServer:
         parts = urlsplit(url)
         port = parts.port or _MAIL_PORTS[parts.scheme]
     except (KeyError, ValueError):
-        raise ValueError("must be submission://USER:PASSWORD@HOST:587, smtps:// or smtp://") from None
+        raise ValueError("must be submission://USER:PASSWORD@HOST, smtps:// or smtp://") from None
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("must name a mail server, and nothing after it")
     return MailServer(

@@ -11,7 +11,7 @@ handler404 = "budget.http.not_found"
 handler500 = "budget.http.server_error"
 
 # Staff log in as everybody does, so that a second factor counts in the admin, too.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign, no-untyped-call]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
