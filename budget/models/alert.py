@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 
 from budget.models.money import MoneyField
+from budget.models.search import SearchField
 from budget.models.threshold import Threshold
 from budget.models.transaction import Transaction
 
@@ -57,6 +58,7 @@ class Alert(models.Model):
     level = models.SmallIntegerField(null=True, blank=True)
     status = models.CharField(max_length=8, choices=AlertStatus, default=AlertStatus.OPEN)
     message = models.CharField(max_length=MESSAGE_LENGTH, blank=True)
+    search = SearchField(of="message")
     # DO_NOTHING: the engine looks for the next tipping row itself, within the same commit.
     transaction = models.ForeignKey(
         Transaction, models.DO_NOTHING, related_name="+", null=True, blank=True, db_index=False

@@ -10,6 +10,7 @@ from django.db import models
 
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
+from budget.models.search import SearchField
 from budget.models.text import SLUG_LENGTH, check_slug, fold, make_slug, tidy
 
 UNCATEGORISED = "Uncategorised"
@@ -47,6 +48,7 @@ class Category(LedgerModel):
     )
     name = models.CharField(max_length=NAME_LENGTH)
     key = models.CharField(max_length=KEY_LENGTH, editable=False)
+    search = SearchField(of="name")
     slug = models.CharField(max_length=SLUG_LENGTH, blank=True)
     builtin = models.BooleanField(default=False, editable=False)
 

@@ -21,6 +21,7 @@ from django.db.models.signals import ModelSignal
 from django.utils import timezone
 
 from budget.models.errors import Conflict, UnsignalledWrite
+from budget.models.search import with_search
 
 MIN_DATE = date(1900, 1, 1)
 MAX_DATE = date(2199, 12, 31)
@@ -236,6 +237,8 @@ class LedgerModel(models.Model):
 
         Raises Conflict where the rules forbid the write, ValidationError for a value that is none.
         """
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = with_search(type(self), set(kwargs["update_fields"]))
         self._write(self.check_write, lambda: models.Model.save(self, *args, **kwargs))
         self._loaded_user_id = self.user_id
 

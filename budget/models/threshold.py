@@ -13,6 +13,7 @@ from budget.models.category import NAME_LENGTH, Category
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
 from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount, share
+from budget.models.search import SearchField
 from budget.models.text import NOT_A_SLUG, SLUG_LENGTH, check_slug, make_slug, tidy
 
 MAX_LEVELS = 10
@@ -91,6 +92,7 @@ class Threshold(LedgerModel):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="thresholds", db_index=False
     )
     name = models.CharField(max_length=NAME_LENGTH)
+    search = SearchField(of="name")
     slug = models.CharField(max_length=SLUG_LENGTH, blank=True)
     amount = MoneyField()
     type = models.CharField(max_length=12, choices=PeriodType)

@@ -15,6 +15,7 @@ from budget.models.category import Category
 from budget.models.errors import Conflict
 from budget.models.ledger import MAX_DATE, MIN_DATE, LedgerModel, LedgerQuerySet, Row
 from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount
+from budget.models.search import SearchField
 from budget.models.transaction_type import TransactionType
 
 DESCRIPTION_LENGTH = 500
@@ -52,6 +53,7 @@ class Transaction(LedgerModel):
         Category, models.PROTECT, related_name="transactions", db_index=False
     )
     description = models.CharField(max_length=DESCRIPTION_LENGTH, blank=True)
+    search = SearchField(of="description")
     amount = MoneyField()
     type = models.ForeignKey(
         TransactionType, models.PROTECT, related_name="transactions", db_index=False
@@ -73,6 +75,12 @@ class Transaction(LedgerModel):
             models.Index(
                 fields=["user", "category", "date", "id"], name="budget_transaction_by_category"
             ),
+            # The largest and the smallest first, and amount_min and amount_max: without it every
+            # page would sort all of a user's rows.
+            models.Index(fields=["user", "amount", "id"], name="budget_transaction_by_amount"),
+            # The order of entry, which alone no edit moves: an export goes by it. The primary key
+            # would read other users' rows on the way.
+            models.Index(fields=["user", "id"], name="budget_transaction_by_id"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

@@ -10,6 +10,7 @@ from django.db import models
 from budget.models.category import KEY_LENGTH, NAME_LENGTH, tidy_name
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
+from budget.models.search import SearchField
 from budget.models.text import SLUG_LENGTH, check_slug, make_slug
 
 
@@ -48,6 +49,7 @@ class TransactionType(LedgerModel):
     )
     name = models.CharField(max_length=NAME_LENGTH)
     key = models.CharField(max_length=KEY_LENGTH, editable=False)
+    search = SearchField(of="name")
     slug = models.CharField(max_length=SLUG_LENGTH, blank=True)
     effect = models.CharField(max_length=8, choices=Effect)
     builtin = models.BooleanField(default=False, editable=False)

@@ -1,0 +1,55 @@
+"""Search: every word of a text, whatever its case and accents, within one user's rows."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db import models
+
+from budget.models.text import search_key
+
+Rows = TypeVar("Rows", bound=models.QuerySet[Any])
+
+
+class SearchField(models.TextField[str, str]):
+    """What a search looks through: the text of another column, folded and without accents.
+
+    Stored, because the two databases fold differently and neither drops accents by itself; filled
+    by every write that goes through the ORM, so that no writer has to think of it.
+    """
+
+    def __init__(self, *, of: str = "", **options: Any) -> None:
+        """of: the name of the text's own field."""
+        self.of = of
+        # The database knows the default, too: a server of the version before goes on writing.
+        super().__init__(**{"default": "", "db_default": "", "editable": False, **options})
+
+    def deconstruct(self) -> Any:
+        name, path, args, options = super().deconstruct()
+        return name, path, args, {**options, "of": self.of}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        found = search_key(getattr(model_instance, self.of))
+        setattr(model_instance, self.attname, found)
+        return found
+
+
+def with_search(model: type[models.Model], names: set[str]) -> set[str]:
+    """Columns to save, with the searchable forms of those among them."""
+    fields = model._meta.concrete_fields
+    return names | {
+        field.name for field in fields if isinstance(field, SearchField) and field.of in names
+    }
+
+
+def matching(rows: Rows, text: str | None, *columns: str) -> Rows:
+    """The rows that have every word of a text in one of the columns, as a part of it.
+
+    columns: SearchFields. A text without a word is found everywhere.
+    """
+    for word in search_key(text or "").split():
+        anywhere = models.Q()
+        for column in columns:
+            anywhere |= models.Q(**{f"{column}__contains": word})
+        rows = rows.filter(anywhere)
+    return rows

@@ -1,0 +1,64 @@
+"""Rows of before the search are found by it once the migration has run."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
+from django.db import connection, models
+from django.test import TestCase
+
+from budget.engine import raise_custom_alert
+from budget.models import Alert, Category, Threshold, Transaction, TransactionType
+from budget.tests.people import limit, make_user, spend
+
+MIGRATION = import_module("budget.migrations.0003_fill_search_columns")
+MODELS: tuple[type[models.Model], ...] = (
+    Alert,
+    Category,
+    Threshold,
+    Transaction,
+    TransactionType,
+)
+
+
+def stored() -> dict[tuple[str, int], str]:
+    return {
+        (model.__name__, row.pk): row.search
+        for model in MODELS
+        for row in model._base_manager.all()
+    }
+
+
+class FillTestCase(TestCase):
+    def setUp(self) -> None:
+        alice = make_user("alice")
+        for number in range(7):
+            spend(alice, "1.00", description=f"Café Größe {number}", to=f"Ça {number}")
+        spend(alice, "1.00", description="")
+        spend(alice, "1.00", description="\u0301")
+        limit(alice, "1.00", name="Élan")
+        raise_custom_alert(alice.pk, "Où?")
+        self.must = stored()
+        for model in MODELS:
+            models.QuerySet(model).update(search="")
+
+    def fill(self) -> None:
+        MIGRATION.fill(apps, SimpleNamespace(connection=connection))
+
+    def test_every_row_is_filled_as_a_save_would(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(MIGRATION, "BATCH", 3)
+            self.fill()
+        self.assertEqual(stored(), self.must)
+        self.assertIn("cafe grosse 3", self.must.values())
+
+    def test_it_may_stop_and_be_run_again(self) -> None:
+        half = Transaction.objects.filter(description__endswith="5").get()
+        models.QuerySet(Transaction).filter(pk=half.pk).update(search="kept")
+        self.fill()
+        self.assertEqual(stored(), {**self.must, ("Transaction", half.pk): "kept"})
+        self.fill()
+        self.assertEqual(stored(), {**self.must, ("Transaction", half.pk): "kept"})
