@@ -53,7 +53,7 @@ def evaluate_write(ledger: LedgerState, before: Row | None, after: Row | None, c
     """Bring rollups and alerts up to one row's insert (before is None), edit or delete."""
     move_as_of(ledger)
     if after is not None:
-        # The effect that the saved instance knows of its type may be older than the lock.
+        # Not what the saved instance knows of its type: that may be older than the lock.
         after = {**after, "effect": rules_of(ledger).effect_of(after["type_id"])}
     flips = flips_of_write(ledger, before, after)
     if after is not None:

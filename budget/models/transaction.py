@@ -5,16 +5,19 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import date
-from typing import ClassVar, TypedDict
+from typing import Annotated, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from budget.models.category import Category
 from budget.models.errors import Conflict
 from budget.models.ledger import MAX_DATE, MIN_DATE, LedgerModel, LedgerQuerySet, Row
 from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount
+from budget.models.shapes import DayText, Id, MoneyText, SlugText, UserId, shape
 from budget.models.search import SearchField
 from budget.models.transaction_type import TransactionType
 
@@ -23,15 +26,31 @@ EXTERNAL_ID_LENGTH = 200
 DATE: models.DateField[date | str, date] = models.DateField()
 
 
+@shape(
+    {
+        "id": 1207,
+        "user": 7,
+        "date": "2018-03-05",
+        "category": "Groceries",
+        "description": "Market",
+        "amount": "162.40",
+        "type": "expense",
+        "external_id": "bank-2018-0305-17",
+    }
+)
 class TransactionDict(TypedDict):
-    id: int
-    user: int
-    date: str
-    category: str
+    """One movement of money on one calendar date."""
+
+    id: Id
+    user: UserId
+    date: DayText
+    category: Annotated[str, Field(description="The category's name.")]
     description: str
-    amount: str
-    type: str
-    external_id: str | None
+    amount: Annotated[MoneyText, Field(description="More than 0; the type gives the sign.")]
+    type: Annotated[SlugText, Field(description="The slug of the transaction type.")]
+    external_id: Annotated[
+        str | None, Field(description="The sender's own name for the row, unique a user.")
+    ]
 
 
 class TransactionQuerySet(LedgerQuerySet["Transaction"]):

@@ -23,7 +23,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from budget.tests.oracle import Limit, Settings
+from budget import engine
+from budget.models import Threshold
+from budget.tests.oracle import Definition, Limit, Settings
 from budget.tests.play import Disagreement, Play, money
 
 T = TypeVar("T")
@@ -501,6 +503,28 @@ def test_a_threshold_rolled_back_leaves_no_trace_in_memory(play: Play) -> None:
     play.oracle.books[alice].events.clear()
     play.loaded.clear()
     play.create(alice, LEAP_DAY, play.owned[alice][0], expense, 500)
+    play.check()
+
+
+@pytest.mark.django_db
+def test_rules_restored_behind_the_engine_hold_after_a_repair(play: Play) -> None:
+    alice = play.users[0]
+    home, expense = play.owned[alice][0], play.type_of(alice, "spending")
+    pk = play.new_limit(alice, Limit(0, 1000, "monthly", levels=(100,)))
+    play.create(alice, LEAP_DAY, home, expense, 100)
+    threshold = Threshold.objects.get(pk=pk)
+    threshold.amount = money(150)
+    threshold.save_base(raw=True)
+    play.oracle.books[alice].limits[pk].amount = 150
+    with play.clock():
+        assert [drift.kind for drift in engine.reconcile(alice, repair=True)] == ["level"]
+    threshold.type = "yearly"
+    threshold.save_base(raw=True)
+    play.oracle.books[alice].limits[pk].type = "yearly"
+    play.oracle.books[alice].definitions[pk, 1] = Definition("yearly", None)
+    with play.clock():
+        assert engine.reconcile(alice, repair=True) == []
+    play.create(alice, LEAP_DAY, home, expense, 100)
     play.check()
 
 
