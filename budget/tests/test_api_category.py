@@ -148,11 +148,11 @@ class CategoryTestCase(ApiTestCase):
         path = f"{PATH}/{found['id']}"
         with self.assertNumQueries(2):
             self.get(path)
-        with self.assertNumQueries(9):
+        with self.assertNumQueries(10):
             self.post(PATH, {"name": "Drink"})
-        with self.assertNumQueries(9):
+        with self.assertNumQueries(10):
             self.patch(path, {"name": "Fare"})
-        with self.assertNumQueries(9):
+        with self.assertNumQueries(10):
             self.put(path, {"name": "Food"})
         with self.assertNumQueries(22):
             self.post(f"{path}/merge", {"into": "Drink"}, status=200)
