@@ -6,16 +6,19 @@ import hashlib
 import secrets
 import zoneinfo
 from datetime import datetime
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Annotated, Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from budget.models.errors import Conflict
 from budget.models.ledger import Calendar, LedgerModel, LedgerQuerySet, Row
+from budget.models.shapes import Id, MomentText, UserId, shape, words
 from budget.models.text import moment, search_key
 
 TOKEN_PREFIX = "fa_"  # noqa: S105 - what every token starts with
@@ -25,6 +28,29 @@ def validate_time_zone(name: str) -> None:
     """Raises ValidationError for a name that is no IANA time zone."""
     if name not in zoneinfo.available_timezones():
         raise ValidationError(f"{name!r} is no IANA time zone.", code="time_zone")
+
+
+@shape(
+    {
+        "user": 7,
+        "time_zone": "Europe/Berlin",
+        "week_start": 1,
+        "month_start": 1,
+        "currency": "EUR",
+    }
+)
+class ProfileDict(TypedDict):
+    """A user's settings, by which time is cut into periods."""
+
+    user: UserId
+    time_zone: Annotated[str, Field(description="An IANA name; a day begins there at midnight.")]
+    week_start: Annotated[
+        int, Field(ge=1, le=7, description="The first day of a week: 1 is Monday, 7 Sunday.")
+    ]
+    month_start: Annotated[int, Field(ge=1, le=28, description="The first day of a month.")]
+    currency: Annotated[
+        str, Field(pattern="^[A-Z]{3}$", description="ISO 4217, of every amount of the user's.")
+    ]
 
 
 class ProfileQuerySet(LedgerQuerySet["Profile"]):
@@ -80,7 +106,7 @@ class Profile(LedgerModel):
     def check_delete(self) -> None:
         raise Conflict("A profile goes with its account only.")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ProfileDict:
         return {
             "user": self.user_id,
             "time_zone": self.time_zone,
@@ -103,16 +129,37 @@ class Scope(models.TextChoices):
     SERVICE = "service"
 
 
+@shape(
+    {
+        "id": 5,
+        "user": 7,
+        "name": "Shortcut on my phone",
+        "scope": "write",
+        "hint": "fa_Xy12z",
+        "created_at": "2018-03-05T09:30:00.000000Z",
+        "last_used_at": "2018-03-06T18:02:11.482113Z",
+        "expires_at": None,
+        "revoked_at": None,
+    }
+)
 class TokenDict(TypedDict):
-    id: int
-    user: int
-    name: str
-    scope: str
-    hint: str
-    created_at: str
-    last_used_at: str | None
-    expires_at: str | None
-    revoked_at: str | None
+    """A bearer token, without its secret."""
+
+    id: Id
+    user: UserId
+    name: Annotated[str, Field(description="What the token is for.")]
+    scope: Annotated[
+        str,
+        words(Scope.values),
+        Field(description="read: GET alone. write: every method. service: for any user."),
+    ]
+    hint: Annotated[str, Field(description="How the secret begins.")]
+    created_at: MomentText
+    last_used_at: Annotated[
+        MomentText | None, Field(description="Noted at most once in ten minutes.")
+    ]
+    expires_at: Annotated[MomentText | None, Field(description="null: never.")]
+    revoked_at: Annotated[MomentText | None, Field(description="null: in force.")]
 
 
 class TokenQuerySet(models.QuerySet["ApiToken"]):

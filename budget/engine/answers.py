@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TypedDict
+from typing import Annotated
 
 from django.db import transaction
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from budget.engine.evaluate import move_as_of
 from budget.engine.periods import span_of
@@ -24,56 +26,130 @@ from budget.models import (
 )
 from budget.models.ledger import lock_ledger
 from budget.models.money import from_minor, to_minor
+from budget.models.shapes import DayText, Id, MomentText, MoneyText, UserId, shape, words
 from budget.models.text import moment
-from budget.models.threshold import ThresholdDict
+from budget.models.threshold import MAX_PERCENT, ThresholdDict
+
+AsOf = Annotated[DayText, Field(description="The user's day that the answer is true for.")]
+PeriodEnd = Annotated[DayText, Field(description="The first day after the period.")]
+Percent = Annotated[int, Field(description="Total in whole percents of the limit, rounded down.")]
+Level = Annotated[int, Field(ge=1, le=MAX_PERCENT)]
+THEN = {"total": "162.40", "limit": "150.00", "at": "2018-03-05T18:02:11.482113Z"}
+CURRENT = {
+    "period_start": "2018-03-01",
+    "period_end": "2018-04-01",
+    "total": "162.40",
+    "remaining": "37.60",
+    "percent": 81,
+    "level_reached": 80,
+    "as_of": "2018-03-05",
+}
 
 
+@shape(THEN)
 class ThenDict(TypedDict):
-    """The numbers of the last flip; total is the running total at the tipping transaction."""
+    """The numbers of the last flip."""
 
-    total: str
-    limit: str
-    at: str
+    total: Annotated[MoneyText, Field(description="The running total at the tipping transaction.")]
+    limit: MoneyText
+    at: MomentText
 
 
+@shape(
+    {
+        "id": 88,
+        "user": 7,
+        "kind": "threshold",
+        "threshold": 3,
+        "level": 100,
+        "status": "open",
+        "active": True,
+        "message": "Groceries: 162.40 of 150.00 spent in March 2018, 108 %",
+        "period_start": "2018-03-01",
+        "period_end": "2018-04-01",
+        "total": "162.40",
+        "limit": "150.00",
+        "percent": 108,
+        "then": THEN,
+        "transaction": 1207,
+        "opened_at": "2018-03-05T18:02:11.482113Z",
+        "resolved_at": None,
+        "acknowledged_at": None,
+        "episodes": 1,
+        "late": False,
+        "as_of": "2018-03-05",
+    }
+)
 class AlertDict(TypedDict):
-    id: int
-    user: int
-    kind: str
-    threshold: int | None
-    level: int | None
-    status: str
-    active: bool
-    message: str
-    period_start: str | None
-    period_end: str | None
-    total: str | None
-    limit: str | None
-    percent: int | None
+    """A level reached in one period (kind threshold), or a message of the user's own (custom).
+
+    A custom alert has no period and no numbers: they are null.
+    """
+
+    id: Id
+    user: UserId
+    kind: Annotated[str, words(AlertKind.values)]
+    threshold: Annotated[Id | None, Field(description="The id of the threshold, if there is one.")]
+    level: Annotated[Level | None, Field(description="Percents of the limit that were reached.")]
+    status: Annotated[
+        str, words(AlertStatus.values), Field(description="open: as long as it is true.")
+    ]
+    active: Annotated[bool, Field(description="Open, and the user's day lies in its period.")]
+    message: Annotated[str, Field(description="What a person reads, with the present numbers.")]
+    period_start: Annotated[DayText | None, Field(description="The first day of the period.")]
+    period_end: PeriodEnd | None
+    total: Annotated[MoneyText | None, Field(description="Spent in the period, as of now.")]
+    limit: Annotated[MoneyText | None, Field(description="The threshold's amount, as of now.")]
+    percent: Percent | None
     then: ThenDict | None
-    transaction: int | None
-    opened_at: str
-    resolved_at: str | None
-    acknowledged_at: str | None
-    episodes: int
-    late: bool
-    as_of: str
+    transaction: Annotated[
+        Id | None, Field(description="The id of the transaction that tipped it, while it exists.")
+    ]
+    opened_at: MomentText
+    resolved_at: Annotated[MomentText | None, Field(description="null while it is open.")]
+    acknowledged_at: Annotated[
+        MomentText | None, Field(description="When the user has said to have seen it.")
+    ]
+    episodes: Annotated[int, Field(ge=1, description="How many times it has opened.")]
+    late: Annotated[bool, Field(description="Opened when its period was over already.")]
+    as_of: AsOf
 
 
+@shape(CURRENT)
 class CurrentDict(TypedDict):
-    """The present period of a threshold; remaining is negative once the limit is passed."""
+    """The present period of a threshold."""
 
-    period_start: str
-    period_end: str
-    total: str
-    remaining: str
-    percent: int | None
-    level_reached: int | None
-    as_of: str
+    period_start: DayText
+    period_end: PeriodEnd
+    total: Annotated[MoneyText, Field(description="Spent in the period so far.")]
+    remaining: Annotated[MoneyText, Field(description="Negative once the limit is passed.")]
+    percent: Percent | None
+    level_reached: Annotated[
+        Level | None, Field(description="The highest level that the total has reached.")
+    ]
+    as_of: AsOf
 
 
+@shape(
+    {
+        "id": 3,
+        "user": 7,
+        "name": "Eating out",
+        "slug": "eating-out",
+        "amount": "200.00",
+        "type": "monthly",
+        "category": "Restaurants",
+        "operator": "gte",
+        "measure": "spending",
+        "levels": [80, 100],
+        "enabled": True,
+        "current": CURRENT,
+    }
+)
 class DescribedThreshold(ThresholdDict):
-    current: CurrentDict | None
+    """A limit on what is spent in each period, or in each transaction."""
+
+    current: Annotated[CurrentDict | None, Field(description="null where the type is transaction.")]
 
 
 def read_ledger(user_id: int) -> LedgerState:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
 from budget.models.search import SearchField
+from budget.models.shapes import Id, SlugText, UserId, shape
 from budget.models.text import SLUG_LENGTH, check_slug, fold, make_slug, tidy
 
 UNCATEGORISED = "Uncategorised"
@@ -26,6 +29,17 @@ def tidy_name(name: str, what: str) -> tuple[str, str]:
     if len(shown) > NAME_LENGTH or len(key) > KEY_LENGTH:
         raise ValidationError({"name": f"A name has at most {NAME_LENGTH} characters."})
     return shown, key
+
+
+@shape({"id": 31, "user": 7, "name": "Groceries", "slug": "groceries", "builtin": False})
+class CategoryDict(TypedDict):
+    """What money is spent on, in the user's own words."""
+
+    id: Id
+    user: UserId
+    name: str
+    slug: SlugText
+    builtin: Annotated[bool, Field(description="Made with the user, and not to be edited.")]
 
 
 class CategoryQuerySet(LedgerQuerySet["Category"]):
@@ -104,7 +118,7 @@ class Category(LedgerModel):
             or self.thresholds.filter(user_id=self.user_id).exists()
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> CategoryDict:
         return {
             "id": self.pk,
             "user": self.user_id,

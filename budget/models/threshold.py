@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypedDict
+from typing import Annotated, Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from budget.models.category import NAME_LENGTH, Category
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
 from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount, share
 from budget.models.search import SearchField
+from budget.models.shapes import Id, MoneyText, SlugText, UserId, words
 from budget.models.text import NOT_A_SLUG, SLUG_LENGTH, check_slug, make_slug, tidy
 
 MAX_LEVELS = 10
@@ -50,17 +53,32 @@ def default_levels() -> list[int]:
 
 
 class ThresholdDict(TypedDict):
-    id: int
-    user: int
+    id: Id
+    user: UserId
     name: str
-    slug: str
-    amount: str
-    type: str
-    category: str | None
-    operator: str
-    measure: str
-    levels: list[int]
-    enabled: bool
+    slug: SlugText
+    amount: Annotated[MoneyText, Field(description="The limit, 0 or more, in each period.")]
+    type: Annotated[
+        str,
+        words(PeriodType.values),
+        Field(description="What it limits: every period of this length, or each transaction."),
+    ]
+    category: Annotated[
+        str | None, Field(description="The category's name; null where all of them count.")
+    ]
+    operator: Annotated[
+        str,
+        words(Operator.values),
+        Field(description="gte: a level is reached by a total of as much; gt: of more."),
+    ]
+    measure: Annotated[
+        str, words(Measure.values), Field(description="spending: expenses minus refunds.")
+    ]
+    levels: Annotated[
+        list[Annotated[int, Field(ge=1, le=MAX_PERCENT)]],
+        Field(description="Percents of the amount; each raises an alert of its own."),
+    ]
+    enabled: Annotated[bool, Field(description="Whether it raises alerts.")]
 
 
 class ThresholdQuerySet(LedgerQuerySet["Threshold"]):

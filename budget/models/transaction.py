@@ -17,8 +17,8 @@ from budget.models.category import Category
 from budget.models.errors import Conflict
 from budget.models.ledger import MAX_DATE, MIN_DATE, LedgerModel, LedgerQuerySet, Row
 from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount
-from budget.models.shapes import DayText, Id, MoneyText, SlugText, UserId, shape
 from budget.models.search import SearchField
+from budget.models.shapes import DayText, Id, MoneyText, SlugText, UserId, shape
 from budget.models.transaction_type import TransactionType
 
 DESCRIPTION_LENGTH = 500

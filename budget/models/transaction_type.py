@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar
 
 from django.conf import settings
 from django.db import models
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from budget.models.category import KEY_LENGTH, NAME_LENGTH, tidy_name
 from budget.models.errors import Conflict
 from budget.models.ledger import LedgerModel, LedgerQuerySet, Row
 from budget.models.search import SearchField
+from budget.models.shapes import Id, SlugText, UserId, shape, words
 from budget.models.text import SLUG_LENGTH, check_slug, make_slug
 
 
@@ -29,6 +32,29 @@ BUILTIN_TYPES = (
     ("refund", "Refund", Effect.REFUND),
     ("transfer", "Transfer", Effect.NONE),
 )
+
+
+@shape(
+    {
+        "id": 12,
+        "user": 7,
+        "name": "Fee",
+        "slug": "fee",
+        "effect": "spending",
+        "builtin": False,
+    }
+)
+class TransactionTypeDict(TypedDict):
+    """What a row does to spending and income."""
+
+    id: Id
+    user: UserId
+    name: str
+    slug: SlugText
+    effect: Annotated[
+        str, words(Effect.values), Field(description="What an amount of this type does.")
+    ]
+    builtin: Annotated[bool, Field(description="Made with the user, and not to be edited.")]
 
 
 class TransactionTypeQuerySet(LedgerQuerySet["TransactionType"]):
@@ -105,7 +131,7 @@ class TransactionType(LedgerModel):
         """Whether a transaction has this type."""
         return self.transactions.filter(user_id=self.user_id).exists()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> TransactionTypeDict:
         return {
             "id": self.pk,
             "user": self.user_id,
