@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import zoneinfo
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Self
 
 from django.conf import settings
@@ -24,9 +25,15 @@ from budget.models.text import moment, search_key
 TOKEN_PREFIX = "fa_"  # noqa: S105 - what every token starts with
 
 
+@lru_cache(maxsize=1)
+def time_zones() -> frozenset[str]:
+    """Every IANA name; looked up once, because that reads the whole zone database."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def validate_time_zone(name: str) -> None:
     """Raises ValidationError for a name that is no IANA time zone."""
-    if name not in zoneinfo.available_timezones():
+    if name not in time_zones():
         raise ValidationError(f"{name!r} is no IANA time zone.", code="time_zone")
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from budget.engine.account import delete_account
 from budget.engine.alerts import acknowledge, raise_custom_alert
-from budget.engine.answers import describe_alerts, describe_thresholds, read_ledger
+from budget.engine.answers import (
+    describe_alerts,
+    describe_events,
+    describe_thresholds,
+    read_ledger,
+)
 from budget.engine.flips import Flipped, recording
 from budget.engine.reconcile import Drift, reconcile
 from budget.engine.writes import merge_categories, provision, record_transactions
@@ -15,6 +20,7 @@ __all__ = [
     "acknowledge",
     "delete_account",
     "describe_alerts",
+    "describe_events",
     "describe_thresholds",
     "merge_categories",
     "provision",

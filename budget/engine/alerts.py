@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from budget.engine.evaluate import move_as_of
-from budget.engine.flips import append_events
+from budget.engine.flips import append_events, record
 from budget.models import Alert, AlertKind, AlertStatus, Cause, EventKind, Threshold
 from budget.models.ledger import lock_ledger
 
@@ -43,4 +43,5 @@ def raise_custom_alert(user_id: int, message: str, threshold: Threshold | None =
             opened_at=timezone.now(),
         )
         append_events(ledger, [alert], Cause.USER)
+        record([alert])
     return alert

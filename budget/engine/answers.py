@@ -16,6 +16,7 @@ from budget.engine.periods import span_of
 from budget.engine.totals import Window, single_totals, window_totals
 from budget.models import (
     Alert,
+    AlertEvent,
     AlertKind,
     AlertStatus,
     Calendar,
@@ -116,6 +117,19 @@ class AlertDict(TypedDict):
 
 
 @shape(CURRENT)
+class EventDict(TypedDict):
+    """Something that happened to an alert, with the numbers of then; `alert` is as it is now."""
+
+    seq: int
+    kind: str
+    cause: str
+    at: str
+    total: str | None
+    limit: str | None
+    transaction: int | None
+    alert: AlertDict
+
+
 class CurrentDict(TypedDict):
     """The present period of a threshold."""
 
@@ -209,6 +223,25 @@ def describe_alerts(ledger: LedgerState, alerts: Sequence[Alert]) -> list[AlertD
     ]
 
 
+def describe_events(ledger: LedgerState, events: Sequence[AlertEvent]) -> list[EventDict]:
+    """Events with their alerts, which should be selected already, in at most three queries."""
+    alerts = {event.alert_id: event.alert for event in events}
+    described = {alert["id"]: alert for alert in describe_alerts(ledger, list(alerts.values()))}
+    return [
+        {
+            "seq": event.seq,
+            "kind": event.kind,
+            "cause": event.cause,
+            "at": moment(event.at),
+            "total": None if event.total is None else str(event.total),
+            "limit": None if event.limit is None else str(event.limit),
+            "transaction": event.transaction_id,
+            "alert": described[event.alert_id],
+        }
+        for event in events
+    ]
+
+
 def present_totals(
     ledger: LedgerState, alerts: Sequence[Alert], thresholds: dict[int, Threshold]
 ) -> dict[int, int]:
@@ -288,7 +321,7 @@ def message_of(
 ) -> str:
     """What a person reads, such as "Groceries: 162.40 of 150.00 spent in March 2018, 108 %"."""
     name = threshold.name
-    if (alert.level or 0) < 100 and total < limit:
+    if alert.status == AlertStatus.OPEN and (alert.level or 0) < 100 and total < limit:
         name = f"{name}, approaching"
     share = "" if percent is None else f", {percent} %"
     when = period_name(alert)

@@ -88,6 +88,15 @@ def recording() -> Iterator[Flipped]:
         _recording.reset(token)
 
 
+def record(alerts: Sequence[Alert]) -> None:
+    """Note alerts that have just been opened or resolved, where somebody wants to know."""
+    flipped = _recording.get()
+    if flipped is not None:
+        for alert in alerts:
+            side = flipped.opened if alert.status == AlertStatus.OPEN else flipped.resolved
+            side.append(alert)
+
+
 def write_flips(ledger: LedgerState, flips: Sequence[Flip], cause: str) -> None:
     """Write alerts and one event each, in key order, and move the ledger's event number."""
     if not flips:
@@ -130,11 +139,7 @@ def write_flips(ledger: LedgerState, flips: Sequence[Flip], cause: str) -> None:
     if changed:
         Alert.objects.bulk_update(changed, FLIPPING, batch_size=BATCH)
     append_events(ledger, alerts, cause)
-    flipped = _recording.get()
-    if flipped is not None:
-        for alert in alerts:
-            side = flipped.opened if alert.status == AlertStatus.OPEN else flipped.resolved
-            side.append(alert)
+    record(alerts)
 
 
 FLIPPING = [

@@ -7,14 +7,22 @@ becomes a problem. A new route is closed to strangers without a word about it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import pydantic
 from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.db.models import Model
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.urls import URLPattern, path
 from django.utils.cache import patch_vary_headers
 
@@ -23,6 +31,7 @@ from budget.engine import Flipped, describe_alerts, read_ledger, recording
 from budget.engine.answers import AlertDict
 from budget.http.acting import acting_for
 from budget.http.body import is_text, read_object
+from budget.http.etags import still_good, tag_of
 from budget.http.problems import (
     ApiError,
     FieldError,
@@ -55,16 +64,41 @@ class ApiRequest(HttpRequest):
 
 @dataclass
 class Answer:
-    """What a view has to say; a write's also gets `alerts`, which it opened and resolved."""
+    """What a view has to say; a write's also gets `alerts`, which it opened and resolved.
+
+    row: the row that the body shows; its ETag names it.
+    """
 
     body: dict[str, Any]
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    row: Model | None = None
 
 
-def created(request: HttpRequest, body: dict[str, Any]) -> Answer:
+def created(request: HttpRequest, body: dict[str, Any], row: Model | None = None) -> Answer:
     """201 with the place of the new row, which lies under the collection's own path."""
-    return Answer(body, 201, {"Location": f"{request.path}/{body['id']}"})
+    return Answer(body, 201, {"Location": f"{request.path}/{body['id']}"}, row)
+
+
+@dataclass(kw_only=True)
+class Stream(Answer):
+    """An answer that is made while it is sent, of any length in little memory.
+
+    What fails on the way cuts the connection, so that nobody takes a part for the whole.
+    """
+
+    body: dict[str, Any] = field(default_factory=dict)
+    chunks: Iterable[bytes]
+    content_type: str
+    filename: str
+
+    def response(self, *, empty: bool) -> StreamingHttpResponse:
+        return StreamingHttpResponse(
+            () if empty else self.chunks,
+            status=self.status,
+            content_type=self.content_type,
+            headers={**self.headers, "Content-Disposition": f'attachment; filename="{self.filename}"'},
+        )
 
 
 View = Callable[..., Answer]
@@ -75,7 +109,8 @@ class Handler:
     """A view and what it takes.
 
     steady: the answer shows totals beside rows, so all of it must come from one state of the
-    ledger. kinds: the credentials that it is for.
+    ledger. kinds: the credentials that it is for. tagged: the answer follows from the user's
+    ledger alone, so an ETag of the ledger's version stands for it.
     """
 
     view: View
@@ -83,6 +118,7 @@ class Handler:
     query: type[Query] = Query
     steady: bool = False
     kinds: frozenset[Kind] = ANY_KIND
+    tagged: bool = True
 
     def __call__(self, request: ApiRequest, sent: dict[str, Any] | None, keys: Any) -> Answer:
         """Validate what was sent, then call the view with it."""
@@ -99,9 +135,10 @@ def takes(
     query: type[Query] = Query,
     steady: bool = False,
     kinds: frozenset[Kind] = ANY_KIND,
+    tagged: bool = True,
 ) -> Callable[[View], Handler]:
     """Declare what a view takes: it gets `body` and `query` as validated objects."""
-    return lambda view: Handler(view, body, query, steady, kinds)
+    return lambda view: Handler(view, body, query, steady, kinds, tagged)
 
 
 def rest_path(route: str, **handlers: View | Handler) -> URLPattern:
@@ -134,7 +171,7 @@ class Door:
         patch_vary_headers(response, ("Authorization", "X-Session-Token", "Cookie"))
         return response
 
-    def respond(self, request: HttpRequest, keys: dict[str, Any]) -> HttpResponse:
+    def respond(self, request: HttpRequest, keys: dict[str, Any]) -> HttpResponseBase:
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={"Allow": self.allow})
         credential = authenticate(request)
@@ -150,35 +187,48 @@ class Door:
             if request.method in ("GET", "HEAD")
             else write(known, handler, sent, keys)
         )
+        if answer.status == HTTPStatus.NOT_MODIFIED:
+            return HttpResponse(status=answer.status, headers=answer.headers)
+        if isinstance(answer, Stream):
+            return answer.response(empty=request.method == "HEAD")
         return JsonResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
 def identified(
     request: HttpRequest, credential: Credential, sent: dict[str, Any] | None
 ) -> ApiRequest:
-    """The request with whose rows it is about, and by which credential. Raises ApiError, Http404."""
+    """The request, with whose rows it is about. Raises ApiError and Http404."""
     request.user = acting_for(credential, request, sent)
     request.credential = credential  # type: ignore[attr-defined]
     return request  # type: ignore[return-value]
 
 
 def read(request: ApiRequest, handler: Handler, keys: dict[str, Any]) -> Answer:
-    """Answer a read; a steady one from one state of the ledger.
+    """Answer a read, with its ETag; a steady one from one state of the ledger.
 
     Every write counts the ledger's version, so a version that is the same before and after means
-    that nothing was committed in between. Where writers leave no such gap, their lock does.
+    that nothing was committed in between. Where writers leave no such gap, their lock does. The
+    state is read first: an answer that is newer than its tag is asked for once too often, one that
+    is older would be kept for good.
     """
-    if not handler.steady:
-        return handler(request, None, keys)
-    for _ in range(READS):
+    for _ in range(READS if handler.steady else 1):
         request.ledger = read_ledger(request.user.pk)
+        if handler.tagged and (tag := still_good(request, request.ledger)):
+            return Answer({}, HTTPStatus.NOT_MODIFIED, {"ETag": tag})
         answer = handler(request, None, keys)
-        if unchanged(request.ledger):
-            return answer
+        if not handler.steady or unchanged(request.ledger):
+            return tagged(handler, answer, request.ledger)
     with transaction.atomic():
         lock_ledger(request.user.pk)
         request.ledger = read_ledger(request.user.pk)
-        return handler(request, None, keys)
+        return tagged(handler, handler(request, None, keys), request.ledger)
+
+
+def tagged(handler: Handler, answer: Answer, ledger: LedgerState) -> Answer:
+    """The answer with its ETag, where it depends on nothing but the user's ledger."""
+    if handler.tagged:
+        answer.headers["ETag"] = tag_of(answer.row, ledger)
+    return answer
 
 
 def unchanged(ledger: LedgerState) -> bool:
@@ -210,6 +260,8 @@ def write_once(
         lock_ledger(user_id)
         answer = handler(request, sent, keys)
         answer.body["alerts"] = flips(user_id, flipped)
+        if answer.row is not None:
+            answer = tagged(handler, answer, read_ledger(user_id))
     return answer
 
 
@@ -231,15 +283,19 @@ def flips(user_id: int, flipped: Flipped) -> dict[str, list[AlertDict]]:
 def read_query(request: ApiRequest, schema: type[Query]) -> Query:
     """The query string as a schema. Raises ApiError 400 with every parameter that is wrong."""
     errors: list[FieldError] = []
+    repeatable = schema.repeatable()
     for name, values in request.GET.lists():
-        if len(values) > 1:
+        if len(values) > 1 and name not in repeatable:
             errors.append({"detail": "Given more than once.", "parameter": name})
-        elif not is_text(name + values[0]):
+        elif not is_text("".join([name, *values])):
             errors.append({"detail": "Has a NUL character.", "parameter": name})
     if errors:
         raise wrong(Problem.PARAMETERS, errors)
+    sent = {
+        name: values if name in repeatable else values[0] for name, values in request.GET.lists()
+    }
     try:
-        return schema.model_validate(request.GET.dict(), context=request.user)
+        return schema.model_validate(sent, context=request.user)
     except pydantic.ValidationError as error:
         raise wrong(
             Problem.PARAMETERS,

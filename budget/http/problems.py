@@ -51,6 +51,7 @@ class Problem(Enum):
     METHOD = "method-not-allowed", 405, "The method is not allowed here"
     CONFLICT = "conflict", 409, "The present rows forbid this"
     LENGTH = "length-required", 411, "The length of the body is not said"
+    PRECONDITION = "precondition-failed", 412, "The row is no longer the one you saw"
     TOO_LARGE = "too-large", 413, "The body is too large"
     MEDIA_TYPE = "media-type", 415, "The body must be JSON"
     VALIDATION = "validation", 422, "Some fields are not right"

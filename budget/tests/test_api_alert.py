@@ -184,7 +184,7 @@ class OneTestCase(ApiTestCase):
         self.get(self.path)
         with self.assertNumQueries(6):
             self.get(self.path)
-        with self.assertNumQueries(13):
+        with self.assertNumQueries(14):
             self.patch(self.path, {"acknowledged": True})
 
 
@@ -247,5 +247,5 @@ class CreateTestCase(ApiTestCase):
         self.assertFalse(Alert.objects.exists())
 
     def test_it_costs_a_fixed_number_of_queries(self) -> None:
-        with self.assertNumQueries(9):
+        with self.assertNumQueries(10):
             self.post(PATH, {"message": "Look"})

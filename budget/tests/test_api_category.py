@@ -146,20 +146,20 @@ class CategoryTestCase(ApiTestCase):
     def test_costs(self) -> None:
         found = self.post(PATH, {"name": "Food"})
         path = f"{PATH}/{found['id']}"
-        with self.assertNumQueries(2):
+        with self.assertNumQueries(3):
             self.get(path)
-        with self.assertNumQueries(10):
+        with self.assertNumQueries(11):
             self.post(PATH, {"name": "Drink"})
-        with self.assertNumQueries(10):
+        with self.assertNumQueries(11):
             self.patch(path, {"name": "Fare"})
-        with self.assertNumQueries(10):
+        with self.assertNumQueries(11):
             self.put(path, {"name": "Food"})
-        with self.assertNumQueries(22):
+        with self.assertNumQueries(23):
             self.post(f"{path}/merge", {"into": "Drink"}, status=200)
         with self.assertNumQueries(13):
             self.delete(f"{PATH}/drink")
         for rows in (2, 200):
             for number in range(rows - Category.objects.filter(user=self.alice).count()):
                 category(self.alice, f"{rows} {number}")
-            with self.subTest(rows), self.assertNumQueries(2):
+            with self.subTest(rows), self.assertNumQueries(3):
                 self.assertEqual(len(self.ids(f"{PATH}?limit=200")), rows)

@@ -55,9 +55,9 @@ class ProfileTestCase(ApiTestCase):
         self.assertEqual(self.get(PATH, who="charlie")["currency"], "USD")
 
     def test_costs(self) -> None:
-        with self.assertNumQueries(2):
+        with self.assertNumQueries(3):
             self.get(PATH)
-        with self.assertNumQueries(8):
+        with self.assertNumQueries(9):
             self.patch(PATH, {"currency": "EUR"})
-        with self.assertNumQueries(8):
+        with self.assertNumQueries(9):
             self.put(PATH, DEFAULTS)

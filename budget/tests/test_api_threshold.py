@@ -234,11 +234,11 @@ class OneTestCase(ApiTestCase):
     def test_costs(self) -> None:
         with self.assertNumQueries(5):
             self.get(self.path)
-        with self.assertNumQueries(16):
+        with self.assertNumQueries(17):
             self.post(PATH, FULL | {"slug": "more"})
-        with self.assertNumQueries(17):
+        with self.assertNumQueries(18):
             self.patch(self.path, {"amount": "14.00"})
-        with self.assertNumQueries(17):
+        with self.assertNumQueries(18):
             self.put(self.path, FULL)
         with self.assertNumQueries(11):
             self.delete(self.path)

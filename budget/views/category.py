@@ -9,10 +9,11 @@ from budget.engine import merge_categories
 from budget.http import Answer, ApiRequest, created, takes
 from budget.models import Category
 from budget.models.category import CategoryQuerySet
+from budget.models.search import matching
 from budget.paging import Order, page
 from budget.schemas import CategoryBody, ListQuery, MergeBody, partial
 from budget.schemas.fields import pick
-from budget.views.rows import delete, store
+from budget.views.rows import chosen, delete, shown, store
 
 BY_NAME = Order(("key", "id"))
 
@@ -28,35 +29,36 @@ def describe(rows: Sequence[Category]) -> list[dict[str, Any]]:
 @takes(query=ListQuery)
 def list_categories(request: ApiRequest, query: ListQuery) -> Answer:
     """The user's categories by name."""
-    return page(request, query, mine(request), BY_NAME, describe)
+    return page(request, query, matching(mine(request), query.q, "search"), BY_NAME, describe)
 
 
 @takes(body=CategoryBody)
 def create_category(request: ApiRequest, body: CategoryBody) -> Answer:
-    return created(request, store(Category(user=request.user), body.to_store()).to_dict())
+    row = store(Category(user=request.user), body.to_store())
+    return created(request, row.to_dict(), row)
 
 
 def get_category(request: ApiRequest, key: int | str) -> Answer:
-    return Answer(pick(mine(request), key).to_dict())
+    return shown(pick(mine(request), key))
 
 
 @takes(body=CategoryBody)
 def replace_category(request: ApiRequest, body: CategoryBody, key: int | str) -> Answer:
-    return Answer(store(pick(mine(request), key), body.to_store()).to_dict())
+    return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
 @takes(body=partial(CategoryBody))
 def change_category(request: ApiRequest, body: CategoryBody, key: int | str) -> Answer:
-    return Answer(store(pick(mine(request), key), body.to_store()).to_dict())
+    return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
 def delete_category(request: ApiRequest, key: int | str) -> Answer:
     """Delete a category that nothing uses."""
-    return delete(pick(mine(request), key))
+    return delete(chosen(request, mine(request), key))
 
 
 @takes(body=MergeBody)
 def merge_category(request: ApiRequest, body: MergeBody, key: int | str) -> Answer:
     """Move everything of this category into another; the answer is that other one."""
-    merge_categories(pick(mine(request), key), body.into)
-    return Answer(body.into.to_dict())
+    merge_categories(chosen(request, mine(request), key), body.into)
+    return shown(body.into)

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from accounts.models import Profile
 from budget.http import Answer, ApiRequest, takes
+from budget.http.etags import check_match
 from budget.schemas import ProfileBody, partial
-from budget.views.rows import store
+from budget.views.rows import shown, store
 
 
 def mine(request: ApiRequest) -> Profile:
     return Profile.objects.get(user=request.user)
 
 
+def seen(request: ApiRequest) -> Profile:
+    """The settings to change, if they are still the ones the client saw."""
+    profile = mine(request)
+    check_match(request, profile)
+    return profile
+
+
 def get_profile(request: ApiRequest) -> Answer:
-    return Answer(mine(request).to_dict())
+    return shown(mine(request))
 
 
 @takes(body=ProfileBody)
 def replace_profile(request: ApiRequest, body: ProfileBody) -> Answer:
     """Set all settings; every period is cut anew in the same commit."""
-    return Answer(store(mine(request), body.to_store()).to_dict())
+    return shown(store(seen(request), body.to_store()))
 
 
 @takes(body=partial(ProfileBody))
 def change_profile(request: ApiRequest, body: ProfileBody) -> Answer:
-    return Answer(store(mine(request), body.to_store()).to_dict())
+    return shown(store(seen(request), body.to_store()))

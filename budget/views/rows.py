@@ -7,9 +7,12 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from budget.http import Answer
-from budget.models import Category, LedgerModel
+from accounts.models import Profile
+from budget.http import Answer, ApiRequest
+from budget.http.etags import check_match
+from budget.models import Category, LedgerModel, Transaction, TransactionType
 from budget.models.category import UNCATEGORISED
+from budget.schemas.fields import pick
 
 R = TypeVar("R", bound=LedgerModel)
 Rows = TypeVar("Rows", bound=QuerySet[Any])
@@ -18,6 +21,21 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 def narrow(rows: Rows, **conditions: object) -> Rows:
     """The rows that meet every condition which is not None."""
     return rows.filter(**{name: value for name, value in conditions.items() if value is not None})
+
+
+def chosen(request: ApiRequest, rows: QuerySet[Any], key: int | str) -> Any:
+    """The row that a write is about, if it is still the one the client saw (If-Match).
+
+    Raises Http404, and ApiError 412.
+    """
+    row = pick(rows, key)
+    check_match(request, row)
+    return row
+
+
+def shown(row: Category | Profile | Transaction | TransactionType) -> Answer:
+    """A row as it is."""
+    return Answer({**row.to_dict()}, row=row)
 
 
 def store(row: R, values: dict[str, Any]) -> R:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from budget.http import Answer, ApiRequest, created, takes
+from budget.http import Answer, ApiRequest, Stream, created, takes
 from budget.models import Transaction
+from budget.models.search import matching
 from budget.models.transaction import TransactionDict, TransactionQuerySet
-from budget.paging import Order, page
-from budget.schemas import TransactionBody, TransactionQuery, partial
+from budget.paging import Order, page, walk
+from budget.schemas import TransactionBody, TransactionFilters, TransactionQuery, partial
 from budget.schemas.fields import pick
-from budget.views.rows import category_of, delete, narrow, store
+from budget.views.csv_file import EXPORT_PAGE, csv_of
+from budget.views.rows import category_of, chosen, delete, narrow, shown, store
 
-NEWEST_FIRST = Order(("date", "id"), descending=True)
+ORDERS = {
+    "date": Order(("date", "id")),
+    "amount": Order(("amount", "id")),
+    "id": Order(("id",)),
+}
+ORDERS |= {f"-{name}": replace(order, descending=True) for name, order in ORDERS.items()}
 
 
 def mine(request: ApiRequest) -> TransactionQuerySet:
@@ -30,39 +38,57 @@ def describe(rows: Sequence[Transaction]) -> list[TransactionDict]:
     return [row.to_dict() for row in rows]
 
 
-@takes(query=TransactionQuery)
-def list_transactions(request: ApiRequest, query: TransactionQuery) -> Answer:
-    """The user's transactions, newest date first."""
+def found(request: ApiRequest, query: TransactionFilters) -> TransactionQuerySet:
+    """The user's transactions that meet the filters."""
     rows = narrow(
         mine(request),
-        category=query.category,
-        type=query.type,
+        category__in=query.category or None,
+        type__in=query.type or None,
         date__gte=query.date_from,
         date__lte=query.date_to,
+        amount__gte=query.amount_min,
+        amount__lte=query.amount_max,
         external_id=query.external_id,
     )
-    return page(request, query, rows, NEWEST_FIRST, describe)
+    return matching(rows, query.q, "search", "category__search")
+
+
+@takes(query=TransactionQuery)
+def list_transactions(request: ApiRequest, query: TransactionQuery) -> Answer:
+    """The user's transactions, newest date first unless another order is asked for."""
+    return page(request, query, found(request, query), ORDERS[query.ordering], describe)
+
+
+@takes(query=TransactionFilters)
+def export_transactions(request: ApiRequest, query: TransactionFilters) -> Stream:
+    """All transactions that meet the filters, as CSV that a spreadsheet can open safely."""
+    pages = walk(found(request, query), ORDERS[query.ordering], EXPORT_PAGE)
+    return Stream(
+        chunks=csv_of(pages),
+        content_type="text/csv; charset=utf-8; header=present",
+        filename="transactions.csv",
+    )
 
 
 @takes(body=TransactionBody)
 def create_transaction(request: ApiRequest, body: TransactionBody) -> Answer:
     row = save(request, Transaction(user=request.user), body)
-    return created(request, {**row.to_dict()})
+    return created(request, {**row.to_dict()}, row)
 
 
 def get_transaction(request: ApiRequest, key: int) -> Answer:
-    return Answer(pick(mine(request), key).to_dict())
+    return shown(pick(mine(request), key))
 
 
 @takes(body=TransactionBody)
 def replace_transaction(request: ApiRequest, body: TransactionBody, key: int) -> Answer:
-    return Answer({**save(request, pick(mine(request), key), body).to_dict()})
+    return shown(save(request, chosen(request, mine(request), key), body))
 
 
 @takes(body=partial(TransactionBody))
 def change_transaction(request: ApiRequest, body: TransactionBody, key: int) -> Answer:
-    return Answer({**save(request, pick(mine(request), key), body).to_dict()})
+    return shown(save(request, chosen(request, mine(request), key), body))
 
 
 def delete_transaction(request: ApiRequest, key: int) -> Answer:
-    return delete(pick(mine(request), key))
+    return delete(chosen(request, mine(request), key))

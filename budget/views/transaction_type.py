@@ -7,11 +7,12 @@ from typing import Any
 
 from budget.http import Answer, ApiRequest, created, takes
 from budget.models import TransactionType
+from budget.models.search import matching
 from budget.models.transaction_type import TransactionTypeQuerySet
 from budget.paging import Order, page
 from budget.schemas import ListQuery, TransactionTypeBody, partial
 from budget.schemas.fields import pick
-from budget.views.rows import delete, store
+from budget.views.rows import chosen, delete, shown, store
 
 BY_ID = Order(("id",))
 
@@ -27,28 +28,29 @@ def describe(rows: Sequence[TransactionType]) -> list[dict[str, Any]]:
 @takes(query=ListQuery)
 def list_types(request: ApiRequest, query: ListQuery) -> Answer:
     """The user's transaction types, the built-in ones first."""
-    return page(request, query, mine(request), BY_ID, describe)
+    return page(request, query, matching(mine(request), query.q, "search"), BY_ID, describe)
 
 
 @takes(body=TransactionTypeBody)
 def create_type(request: ApiRequest, body: TransactionTypeBody) -> Answer:
-    return created(request, store(TransactionType(user=request.user), body.to_store()).to_dict())
+    row = store(TransactionType(user=request.user), body.to_store())
+    return created(request, row.to_dict(), row)
 
 
 def get_type(request: ApiRequest, key: int | str) -> Answer:
-    return Answer(pick(mine(request), key).to_dict())
+    return shown(pick(mine(request), key))
 
 
 @takes(body=TransactionTypeBody)
 def replace_type(request: ApiRequest, body: TransactionTypeBody, key: int | str) -> Answer:
-    return Answer(store(pick(mine(request), key), body.to_store()).to_dict())
+    return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
 @takes(body=partial(TransactionTypeBody))
 def change_type(request: ApiRequest, body: TransactionTypeBody, key: int | str) -> Answer:
-    return Answer(store(pick(mine(request), key), body.to_store()).to_dict())
+    return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
 def delete_type(request: ApiRequest, key: int | str) -> Answer:
     """Delete a type of the user's own that no transaction has."""
-    return delete(pick(mine(request), key))
+    return delete(chosen(request, mine(request), key))
