@@ -136,19 +136,21 @@ class Scope(models.TextChoices):
     SERVICE = "service"
 
 
-@shape(
-    {
-        "id": 5,
-        "user": 7,
-        "name": "Shortcut on my phone",
-        "scope": "write",
-        "hint": "fa_Xy12z",
-        "created_at": "2018-03-05T09:30:00.000000Z",
-        "last_used_at": "2018-03-06T18:02:11.482113Z",
-        "expires_at": None,
-        "revoked_at": None,
-    }
-)
+TOKEN = {
+    "id": 5,
+    "user": 7,
+    "name": "Shortcut on my phone",
+    "scope": "write",
+    "hint": "fa_Xy12z",
+    "created_at": "2018-03-05T09:30:00.000000Z",
+    "last_used_at": "2018-03-06T18:02:11.482113Z",
+    "expires_at": None,
+    "revoked_at": None,
+}
+NEW_TOKEN = {**TOKEN, "token": "fa_Xy12zJ0c4dR7mQe9uVbN3wKsT6hGpLfYiOaCkE5xZrM"}
+
+
+@shape(TOKEN)
 class TokenDict(TypedDict):
     """A bearer token, without its secret."""
 
@@ -167,6 +169,15 @@ class TokenDict(TypedDict):
     ]
     expires_at: Annotated[MomentText | None, Field(description="null: never.")]
     revoked_at: Annotated[MomentText | None, Field(description="null: in force.")]
+
+
+@shape(NEW_TOKEN)
+class NewTokenDict(TokenDict):
+    """A token that has just been made, with its secret."""
+
+    token: Annotated[
+        str, Field(description="What to send as the bearer token; it cannot be had again.")
+    ]
 
 
 class TokenQuerySet(models.QuerySet["ApiToken"]):

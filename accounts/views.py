@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accounts.authentication import PEOPLE, SESSION_ONLY, check_recent
-from accounts.models import ApiToken, TokenDict, TokenQuerySet
+from accounts.models import ApiToken, NewTokenDict, TokenDict, TokenQuerySet
 from accounts.schemas import TokenBody, TokenQuery
 from budget.http import Answer, ApiRequest, created, takes
+from budget.http.shapes import PageDict
 from budget.models import Conflict
 from budget.paging import Order, page
 from budget.schemas.fields import pick
@@ -23,13 +24,13 @@ def describe(rows: Sequence[ApiToken]) -> list[TokenDict]:
     return [row.to_dict() for row in rows]
 
 
-@takes(query=TokenQuery, kinds=PEOPLE, tagged=False)
+@takes(query=TokenQuery, kinds=PEOPLE, tagged=False, answer=PageDict[TokenDict])
 def list_tokens(request: ApiRequest, query: TokenQuery) -> Answer:
     """The user's tokens, newest first, those that open nothing any more included."""
     return page(request, query, mine(request).matching(query.q), NEWEST_FIRST, describe)
 
 
-@takes(body=TokenBody, kinds=SESSION_ONLY, tagged=False)
+@takes(body=TokenBody, kinds=SESSION_ONLY, tagged=False, answer=NewTokenDict, status=201)
 def create_token(request: ApiRequest, body: TokenBody) -> Answer:
     """A new token; `token` in the answer is the secret, which cannot be had again."""
     check_recent(request.credential)
@@ -41,12 +42,12 @@ def create_token(request: ApiRequest, body: TokenBody) -> Answer:
     return answer
 
 
-@takes(kinds=PEOPLE, tagged=False)
+@takes(kinds=PEOPLE, tagged=False, answer=TokenDict)
 def get_token(request: ApiRequest, key: int) -> Answer:
     return Answer({**pick(mine(request), key).to_dict()})
 
 
-@takes(kinds=PEOPLE, tagged=False)
+@takes(kinds=PEOPLE, tagged=False, answer=TokenDict)
 def revoke_token(request: ApiRequest, key: int) -> Answer:
     """Revoke a token, at once and for good; it stays in the list."""
     token: ApiToken = pick(mine(request), key)

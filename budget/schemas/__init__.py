@@ -7,8 +7,8 @@ from budget.schemas.base import Body, Query, partial
 from budget.schemas.category import CategoryBody, MergeBody, TransactionTypeBody
 from budget.schemas.page import ListQuery
 from budget.schemas.profile import ProfileBody
-from budget.schemas.threshold import ThresholdBody
-from budget.schemas.transaction import TransactionBody, TransactionQuery
+from budget.schemas.threshold import ThresholdBody, ThresholdQuery
+from budget.schemas.transaction import TransactionBody, TransactionFilters, TransactionQuery
 
 __all__ = [
     "AcknowledgeBody",
@@ -21,7 +21,9 @@ __all__ = [
     "ProfileBody",
     "Query",
     "ThresholdBody",
+    "ThresholdQuery",
     "TransactionBody",
+    "TransactionFilters",
     "TransactionQuery",
     "TransactionTypeBody",
     "partial",

@@ -1,33 +1,50 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import PlainValidator, ValidationInfo
+from pydantic import Field, PlainValidator, ValidationInfo, model_validator
 
-from budget.models import AlertStatus, Threshold
+from budget.models import AlertKind, AlertStatus, Threshold
 from budget.models.alert import MESSAGE_LENGTH
-from budget.schemas.base import Body
+from budget.models.threshold import MAX_PERCENT
+from budget.schemas.base import Body, example
 from budget.schemas.fields import (
     DIGITS,
+    ID_OR_SLUG_SCHEMA,
+    Day,
     FlagInQuery,
+    NumberInQuery,
     OwnThreshold,
+    Rule,
     asker,
+    between,
     one_of,
     pick,
     text,
 )
+from budget.schemas.filters import CategoriesInQuery
 from budget.schemas.page import ListQuery
 
 
 class AlertBody(Body):
-    """A custom alert: the user's own message, about a threshold (by id or slug) or about none."""
+    """A custom alert: the user's own message, about a threshold or about none."""
 
-    message: Annotated[str, text(MESSAGE_LENGTH, shortest=1)]
-    threshold: OwnThreshold | None = None
+    model_config = example({"message": "Ask the bank about the March fee", "threshold": None})
+
+    message: Annotated[
+        str, text(MESSAGE_LENGTH, shortest=1), Field(description="What the user is told.")
+    ]
+    threshold: Annotated[
+        OwnThreshold | None, Field(description="The threshold it is about, by id or slug.")
+    ] = None
 
 
 class AcknowledgeBody(Body):
-    acknowledged: bool
+    """Whether the user has seen the alert."""
+
+    model_config = example({"acknowledged": True})
+
+    acknowledged: Annotated[bool, Field(description="false takes it back.")]
 
 
 def threshold_or_deleted(value: str, info: ValidationInfo) -> Threshold:
@@ -39,12 +56,32 @@ def threshold_or_deleted(value: str, info: ValidationInfo) -> Threshold:
     return found
 
 
-ThresholdInQuery = Annotated[Threshold, PlainValidator(threshold_or_deleted)]
+ThresholdInQuery = Annotated[
+    Threshold, Rule(PlainValidator(threshold_or_deleted), **ID_OR_SLUG_SCHEMA)
+]
 
 
 class AlertQuery(ListQuery):
-    """active: open, and the user's day lies within its period. threshold: by id or slug."""
+    """q: words in the threshold's name or the user's own message. active: open, and the user's day
+    lies within its period. threshold: by id or slug. level: a percent. category: by name, any
+    number of times; the category that the threshold has now. period: a date; alerts of the periods
+    that it lies in. since: the change feed instead of the list, from that event on; goes with limit
+    alone.
+    """
 
     status: Annotated[str, one_of(AlertStatus.values)] | None = None
     active: FlagInQuery | None = None
     threshold: ThresholdInQuery | None = None
+    level: Annotated[NumberInQuery, between(1, MAX_PERCENT)] | None = None
+    kind: Annotated[str, one_of(AlertKind.values)] | None = None
+    acknowledged: FlagInQuery | None = None
+    category: CategoriesInQuery = ()
+    period: Day | None = None
+    since: NumberInQuery | None = None
+
+    @model_validator(mode="after")
+    def feed_is_whole(self) -> Self:
+        others = sorted(self.model_fields_set - {"since", "limit", "user"})
+        if self.since is not None and others:
+            raise ValueError(f"since goes with limit alone, not with {', '.join(others)}.")
+        return self

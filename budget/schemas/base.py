@@ -31,11 +31,21 @@ class Schema(BaseModel):
 class Query(Schema):
     """A query string. user: may be said, and is the user whose rows these are."""
 
-    user: OwnIdInQuery | None = None
+    user: Annotated[
+        OwnIdInQuery | None,
+        Field(
+            description="The user whose rows are meant. Only a service names another than itself."
+        ),
+    ] = None
 
     @classmethod
     def unknown(cls, name: str) -> str:
         return "There is no such parameter."
+
+    @classmethod
+    def repeatable(cls) -> set[str]:
+        """The parameters that may be given more than once: those whose default is ()."""
+        return {name for name, info in cls.model_fields.items() if info.default == ()}
 
 
 class Body(Schema):
@@ -43,7 +53,10 @@ class Body(Schema):
 
     partial: ClassVar[bool] = False
 
-    user: OwnId | None = None
+    user: Annotated[
+        OwnId | None,
+        Field(description="The user whose row it is. Only a service names another than itself."),
+    ] = None
 
     def to_store(self) -> dict[str, Any]:
         """The columns to set: of a partial body only what was sent, else all, with defaults."""
@@ -54,11 +67,20 @@ class Body(Schema):
 B = TypeVar("B", bound=Body)
 
 
-def partial(schema: type[B]) -> type[B]:
-    """The same schema for PATCH: no field is required, and only what was sent counts."""
+def example(value: dict[str, Any]) -> ConfigDict:
+    """The configuration of a schema whose description shows a body that would do."""
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
+def partial(schema: type[B], shown: dict[str, Any]) -> type[B]:
+    """The same schema for PATCH: no field is required, and only what was sent counts.
+
+    shown: the example for the description of the API.
+    """
 
     class Partial(schema):  # type: ignore[valid-type, misc]
         partial = True
+        model_config = example(shown)
 
     fields: dict[str, Any] = {
         name: (Annotated[info.annotation, Field(), *info.metadata], None)

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import PlainValidator, ValidationInfo
+from pydantic import Field, PlainValidator, ValidationInfo
 
 from budget.models import Category, Effect
-from budget.schemas.base import Body
+from budget.schemas.base import Body, example
 from budget.schemas.fields import (
+    ID_SCHEMA,
+    NAME_SCHEMA,
     Name,
+    Rule,
     Slug,
     asker,
     nothing_here,
@@ -18,19 +21,35 @@ from budget.schemas.fields import (
 )
 
 
-class CategoryBody(Body):
-    """slug: made from the name where there is none, then kept."""
+CategoryName = Annotated[
+    Name, Field(description="Names that differ only in case, spaces or Unicode form are one.")
+]
+SlugOrNone = Annotated[
+    Slug | None, Field(description="Made from the name where there is none, then kept.")
+]
 
-    name: Name
-    slug: Slug | None = None
+
+class CategoryBody(Body):
+    """A category's name and slug."""
+
+    model_config = example({"name": "Groceries", "slug": "groceries"})
+
+    name: CategoryName
+    slug: SlugOrNone = None
 
 
 class TransactionTypeBody(Body):
-    """effect: what an amount of this type does. slug: as a category's."""
+    """A transaction type's name, slug and effect."""
 
-    name: Name
-    slug: Slug | None = None
-    effect: Annotated[str, one_of(Effect.values)]
+    model_config = example({"name": "Fee", "slug": "fee", "effect": "spending"})
+
+    name: Annotated[Name, Field(description="The name that is shown.")]
+    slug: SlugOrNone = None
+    effect: Annotated[
+        str,
+        one_of(Effect.values),
+        Field(description="What an amount of this type does; fixed once a transaction has it."),
+    ]
 
 
 def own_category(value: object, info: ValidationInfo) -> Category:
@@ -42,10 +61,16 @@ def own_category(value: object, info: ValidationInfo) -> Category:
     return found
 
 
-OwnCategory = Annotated[Category, PlainValidator(own_category)]
+OwnCategory = Annotated[
+    Category, Rule(PlainValidator(own_category), anyOf=[ID_SCHEMA, NAME_SCHEMA])
+]
 
 
 class MergeBody(Body):
-    """into: the category that takes everything over, by id or name."""
+    """Where everything of a category goes."""
 
-    into: OwnCategory
+    model_config = example({"into": "Restaurants"})
+
+    into: Annotated[
+        OwnCategory, Field(description="The category that takes everything over, by id or name.")
+    ]

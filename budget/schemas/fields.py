@@ -4,26 +4,67 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn, Self, cast
 
+from annotated_types import GroupedMetadata
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404
-from pydantic import AfterValidator, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
 from budget.models import Threshold, TransactionType
-from budget.models.category import tidy_name
+from budget.models.category import NAME_LENGTH, tidy_name
 from budget.models.ledger import MAX_DATE, MIN_DATE
+from budget.models.money import MAX_AMOUNT
+from budget.models.shapes import MAX_ID
 from budget.models.text import NOT_A_SLUG, SLUG_LENGTH
 
 MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DIGITS = re.compile(r"[0-9]{1,19}")
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
+
+# The same rules as JSON Schema has them, for the description of the API.
+NO_NUL = r"^[^\u0000]*$"
+# What Python takes for white space; regular expressions of other languages take a little less.
+SPACES = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+NOT_BLANK = rf"^[^\u0000]*[^\u0000{SPACES}][^\u0000]*$"
+SLUG_SCHEMA = {
+    "type": "string",
+    "pattern": rf"^[a-z][a-z0-9_-]{{0,{SLUG_LENGTH - 1}}}$",
+    "not": {"enum": sorted(NOT_A_SLUG)},
+}
+NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": NAME_LENGTH, "pattern": NOT_BLANK}
+ID_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+ID_OR_SLUG_SCHEMA = {"anyOf": [ID_SCHEMA, SLUG_SCHEMA]}
+DAY_SCHEMA = {
+    "type": "string",
+    "format": "date",
+    "pattern": "^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+}
+
+
+class Rule(GroupedMetadata):
+    """A check and what the description of the API says of it; stands in Annotated as one."""
+
+    def __init__(self, check: AfterValidator | PlainValidator, **schema: Any) -> None:
+        self.check = check
+        self.schema = schema
+
+    def __iter__(self) -> Iterator[object]:
+        return iter((self.check, WithJsonSchema(self.schema)))
+
+
+def money_schema(least: str) -> dict[str, Any]:
+    """An amount as a string, or as a number of no more than two decimals."""
+    some = "" if Decimal(least) == 0 else r"(?!0+(\.0+)?$)"
+    literal = {"type": "string", "pattern": rf"^{some}{MONEY.pattern}$"}
+    bounds = {"minimum": float(least), "maximum": float(MAX_AMOUNT)}
+    return {"anyOf": [literal, {"type": "number", "multipleOf": 0.01, **bounds}]}
 
 
 class Number(Decimal):
@@ -74,13 +115,13 @@ def to_whole(value: object) -> int:
     raise ValueError("Must be a whole number.")
 
 
-def between(low: int, high: int) -> AfterValidator:
+def between(low: int, high: int) -> Rule:
     def check(number: int) -> int:
         if not low <= number <= high:
             raise ValueError(f"Must be a whole number from {low} to {high}.")
         return number
 
-    return AfterValidator(check)
+    return Rule(AfterValidator(check), type="integer", minimum=low, maximum=high)
 
 
 def to_date(value: object) -> date:
@@ -96,7 +137,7 @@ def to_date(value: object) -> date:
     return day
 
 
-def text(longest: int, *, shortest: int = 0) -> PlainValidator:
+def text(longest: int, *, shortest: int = 0) -> Rule:
     """A string whose NFC form, which is what is stored, has so many characters."""
 
     def check(value: object) -> str:
@@ -109,7 +150,13 @@ def text(longest: int, *, shortest: int = 0) -> PlainValidator:
             raise ValueError("Must not be blank.")
         return normal
 
-    return PlainValidator(check)
+    return Rule(
+        PlainValidator(check),
+        type="string",
+        minLength=shortest,
+        maxLength=longest,
+        pattern=NOT_BLANK if shortest else NO_NUL,
+    )
 
 
 def to_name(value: object) -> str:
@@ -139,7 +186,7 @@ def to_slug(value: object) -> str:
     return value
 
 
-def one_of(values: Collection[str], later: Collection[str] = ()) -> PlainValidator:
+def one_of(values: Collection[str], later: Collection[str] = ()) -> Rule:
     """One of some words. later: words that this version knows of and cannot do yet."""
 
     def check(value: object) -> str:
@@ -149,7 +196,7 @@ def one_of(values: Collection[str], later: Collection[str] = ()) -> PlainValidat
             raise ValueError(f"{value} is not available yet; now there is {', '.join(values)}.")
         raise ValueError(f"Must be one of {', '.join(values)}.")
 
-    return PlainValidator(check)
+    return Rule(PlainValidator(check), type="string", enum=list(values))
 
 
 def nothing_here() -> NoReturn:
@@ -216,17 +263,32 @@ def own_type(value: object, info: ValidationInfo) -> TransactionType:
     return found
 
 
-Amount = Annotated[Decimal, PlainValidator(to_money), AfterValidator(above_zero)]
-AmountOrZero = Annotated[Decimal, PlainValidator(to_money)]
-Whole = Annotated[int, PlainValidator(to_whole)]
-Day = Annotated[date, PlainValidator(to_date)]
-Name = Annotated[str, PlainValidator(to_name)]
-NameOrNone = Annotated[str | None, PlainValidator(name_or_none)]
-Slug = Annotated[str, PlainValidator(to_slug)]
-OwnId = Annotated[int, PlainValidator(own_id)]
-OwnThreshold = Annotated[Threshold, PlainValidator(own_threshold)]
-OwnType = Annotated[TransactionType, PlainValidator(own_type)]
+Amount = Annotated[
+    Decimal,
+    PlainValidator(to_money),
+    AfterValidator(above_zero),
+    WithJsonSchema(money_schema("0.01")),
+]
+AmountOrZero = Annotated[Decimal, Rule(PlainValidator(to_money), **money_schema("0"))]
+Whole = Annotated[int, Rule(PlainValidator(to_whole), type="integer")]
+Day = Annotated[date, Rule(PlainValidator(to_date), **DAY_SCHEMA)]
+Name = Annotated[str, Rule(PlainValidator(to_name), **NAME_SCHEMA)]
+NameOrNone = Annotated[
+    str | None,
+    Rule(
+        PlainValidator(name_or_none),
+        type=["string", "null"],
+        maxLength=NAME_LENGTH,
+        pattern=NO_NUL,
+    ),
+]
+Slug = Annotated[str, Rule(PlainValidator(to_slug), **SLUG_SCHEMA)]
+OwnId = Annotated[int, Rule(PlainValidator(own_id), **ID_SCHEMA)]
+OwnThreshold = Annotated[Threshold, Rule(PlainValidator(own_threshold), **ID_OR_SLUG_SCHEMA)]
+OwnType = Annotated[
+    TransactionType, Rule(PlainValidator(own_type), **SLUG_SCHEMA, format="transaction-type")
+]
 
-OwnIdInQuery = Annotated[int, PlainValidator(own_id_in_query)]
-NumberInQuery = Annotated[int, PlainValidator(to_number)]
-FlagInQuery = Annotated[bool, PlainValidator(to_flag)]
+OwnIdInQuery = Annotated[int, Rule(PlainValidator(own_id_in_query), **ID_SCHEMA)]
+NumberInQuery = Annotated[int, Rule(PlainValidator(to_number), type="integer", minimum=0)]
+FlagInQuery = Annotated[bool, Rule(PlainValidator(to_flag), type="boolean")]

@@ -7,14 +7,32 @@ from typing import Annotated
 from pydantic import Field
 
 from budget.schemas.base import Query
-from budget.schemas.fields import NumberInQuery, between
+from budget.schemas.fields import FlagInQuery, NumberInQuery, between, text
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+SEARCH_LENGTH = 200
 
 
-class ListQuery(Query):
-    """limit: rows a page, 1 to 200. cursor: from `next` or `previous` of the same list."""
+class SearchQuery(Query):
+    """q: words that each stand somewhere in the row, whatever their case and accents."""
 
-    limit: Annotated[NumberInQuery, between(1, MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: Annotated[str, Field(min_length=1)] | None = None
+    q: Annotated[str, text(SEARCH_LENGTH)] = ""
+
+
+class ListQuery(SearchQuery):
+    """limit: rows a page, 1 to 200. cursor: from `next` or `previous` of the same list. count: say
+    how many rows there are on all pages, which takes a count of them.
+    """
+
+    limit: Annotated[
+        NumberInQuery, between(1, MAX_LIMIT), Field(description="The most rows in the answer.")
+    ] = DEFAULT_LIMIT
+    cursor: Annotated[
+        Annotated[str, Field(min_length=1)] | None,
+        Field(
+            description="A place in the list: from `next` or `previous` of an answer.",
+            json_schema_extra={"format": "cursor"},
+        ),
+    ] = None
+    count: FlagInQuery = False

@@ -4,11 +4,11 @@ import re
 from typing import Annotated
 
 from django.core.exceptions import ValidationError
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from accounts.models import validate_time_zone
-from budget.schemas.base import Body
-from budget.schemas.fields import Whole, between
+from budget.schemas.base import Body, example
+from budget.schemas.fields import Rule, Whole, between
 
 CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -28,9 +28,25 @@ def currency_code(code: str) -> str:
 
 
 class ProfileBody(Body):
-    """week_start: 1 (Monday) to 7. month_start: first day of the month, 1 to 28."""
+    """The settings by which time is cut into periods, and the currency of every amount."""
 
-    time_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
-    week_start: Annotated[Whole, between(1, 7)] = 1
-    month_start: Annotated[Whole, between(1, 28)] = 1
-    currency: Annotated[str, AfterValidator(currency_code)] = "USD"
+    model_config = example(
+        {"time_zone": "Europe/Berlin", "week_start": 1, "month_start": 25, "currency": "EUR"}
+    )
+
+    time_zone: Annotated[
+        str,
+        Rule(AfterValidator(known_zone), type="string", format="iana-time-zone"),
+        Field(description="An IANA name; a day begins there at midnight."),
+    ] = "UTC"
+    week_start: Annotated[
+        Whole, between(1, 7), Field(description="The first day of a week: 1 is Monday, 7 Sunday.")
+    ] = 1
+    month_start: Annotated[
+        Whole, between(1, 28), Field(description="The first day of a month.")
+    ] = 1
+    currency: Annotated[
+        str,
+        Rule(AfterValidator(currency_code), type="string", pattern="^[A-Z]{3}$"),
+        Field(description="ISO 4217. A label: amounts are not converted."),
+    ] = "USD"

@@ -2,60 +2,93 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, PlainValidator, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
-from budget.models import Category, TransactionType
 from budget.models.transaction import DESCRIPTION_LENGTH, EXTERNAL_ID_LENGTH
-from budget.schemas.base import Body
+from budget.schemas.base import Body, example
 from budget.schemas.fields import (
     Amount,
+    AmountOrZero,
     Day,
     NameOrNone,
     OwnType,
-    asker,
-    nothing_here,
+    one_of,
     text,
 )
-from budget.schemas.page import ListQuery
+from budget.schemas.filters import CategoriesInQuery, TypesInQuery
+from budget.schemas.page import ListQuery, SearchQuery
 
 
 class TransactionBody(Body):
-    """date: a calendar date. category: by name, made where it is new; null or blank is
-    "Uncategorised". amount: more than 0; the type says which way it went. type: by slug.
+    """One movement of money on one calendar date."""
+
+    model_config = example(
+        {
+            "date": "2018-03-05",
+            "category": "Groceries",
+            "description": "Market",
+            "amount": "162.40",
+            "type": "expense",
+            "external_id": "bank-2018-0305-17",
+        }
+    )
+
+    date: Annotated[Day, Field(description="A calendar date from 1900-01-01 to 2199-12-31.")]
+    category: Annotated[
+        NameOrNone,
+        Field(
+            description="A category's name, made where it is new; null or blank is Uncategorised."
+        ),
+    ] = None
+    description: Annotated[
+        str, text(DESCRIPTION_LENGTH), Field(description="What it was, in any words.")
+    ] = ""
+    amount: Annotated[
+        Amount,
+        Field(
+            description="More than 0, in the user's currency, at most two decimals; the type "
+            "gives the sign. A number is taken by its digits, never through a float."
+        ),
+    ]
+    type: Annotated[
+        OwnType, Field(description="The slug of one of the user's transaction types.")
+    ] = Field(default="expense", validate_default=True)
+    external_id: Annotated[
+        Annotated[str, text(EXTERNAL_ID_LENGTH)] | None,
+        Field(description="The sender's own name for the row, unique a user."),
+    ] = None
+
+
+ORDERINGS = ("-date", "date", "-amount", "amount", "-id", "id")
+
+
+class TransactionFilters(SearchQuery):
+    """q: words in the description or the category's name. category: by name, type: by slug, each
+    any number of times. date_from, date_to, amount_min, amount_max: inclusive. ordering: by date,
+    amount or id, a minus for the other way round; rows of the same by their ids.
     """
 
-    date: Day
-    category: NameOrNone = None
-    description: Annotated[str, text(DESCRIPTION_LENGTH)] = ""
-    amount: Amount
-    type: OwnType = Field(default="expense", validate_default=True)
-    external_id: Annotated[str, text(EXTERNAL_ID_LENGTH)] | None = None
-
-
-def category_named(value: str, info: ValidationInfo) -> Category:
-    return Category.objects.filter(user=asker(info)).named(value) or nothing_here()
-
-
-def type_with_slug(value: str, info: ValidationInfo) -> TransactionType:
-    mine = TransactionType.objects.filter(user=asker(info))
-    return mine.filter(slug=value).first() or nothing_here()
-
-
-CategoryInQuery = Annotated[Category, PlainValidator(category_named)]
-TypeInQuery = Annotated[TransactionType, PlainValidator(type_with_slug)]
-
-
-class TransactionQuery(ListQuery):
-    """category: by name. type: by slug. date_from, date_to: both inclusive."""
-
-    category: CategoryInQuery | None = None
-    type: TypeInQuery | None = None
+    category: CategoriesInQuery = ()
+    type: TypesInQuery = ()
     date_from: Day | None = None
     date_to: Day | None = None
+    amount_min: AmountOrZero | None = None
+    amount_max: AmountOrZero | None = None
     external_id: str | None = None
+    ordering: Annotated[str, one_of(ORDERINGS)] = "-date"
 
     @model_validator(mode="after")
     def dates_in_order(self) -> Self:
         if self.date_from and self.date_to and self.date_from > self.date_to:
             raise ValueError("date_from lies after date_to.")
         return self
+
+    @model_validator(mode="after")
+    def amounts_in_order(self) -> Self:
+        if self.amount_max is not None and (self.amount_min or 0) > self.amount_max:
+            raise ValueError("amount_min is more than amount_max.")
+        return self
+
+
+class TransactionQuery(ListQuery, TransactionFilters):
+    """The filters, in pages."""

@@ -15,7 +15,9 @@ from budget.engine import (
     raise_custom_alert,
     read_ledger,
 )
+from budget.engine.answers import AlertDict
 from budget.http import Answer, ApiRequest, Problem, created, takes, wrong
+from budget.http.shapes import PageDict
 from budget.models import Alert, AlertEvent, AlertStatus, LedgerState
 from budget.models.alert import AlertQuerySet
 from budget.models.search import matching
@@ -42,7 +44,7 @@ def told(ledger: LedgerState, alert: Alert) -> Answer:
     return Answer({**describe_alerts(ledger, [alert])[0]}, row=alert)
 
 
-@takes(query=AlertQuery, steady=True)
+@takes(query=AlertQuery, steady=True, answer=PageDict[AlertDict])
 def list_alerts(request: ApiRequest, query: AlertQuery) -> Answer:
     """The user's alerts, opened last first; or, with `since`, what has happened to them."""
 
@@ -88,8 +90,8 @@ def feed(request: ApiRequest, since: int, limit: int) -> Answer:
     if since > last:
         detail = f"The last event is {last}; start anew with since=0."
         raise wrong(Problem.PARAMETERS, [{"detail": detail, "parameter": "since"}])
-    mine = AlertEvent.objects.filter(user=request.user, seq__gt=since)
-    events = list(mine.select_related("alert").order_by("seq")[: limit + 1])
+    rows = AlertEvent.objects.filter(user=request.user, seq__gt=since)
+    events = list(rows.select_related("alert").order_by("seq")[: limit + 1])
     more = len(events) > limit
     del events[limit:]
     reached = events[-1].seq if events else since
@@ -97,19 +99,19 @@ def feed(request: ApiRequest, since: int, limit: int) -> Answer:
     return feed_page(request, items, reached, more=more)
 
 
-@takes(body=AlertBody)
+@takes(body=AlertBody, answer=AlertDict, status=201)
 def create_alert(request: ApiRequest, body: AlertBody) -> Answer:
     """A custom alert, with the user's own message."""
     alert = raise_custom_alert(request.user.pk, body.message, body.threshold)
     return created(request, told(read_ledger(request.user.pk), alert).body, alert)
 
 
-@takes(steady=True)
+@takes(steady=True, answer=AlertDict)
 def get_alert(request: ApiRequest, key: int) -> Answer:
     return told(request.ledger, pick(mine(request), key))
 
 
-@takes(body=AcknowledgeBody)
+@takes(body=AcknowledgeBody, answer=AlertDict)
 def change_alert(request: ApiRequest, body: AcknowledgeBody, key: int) -> Answer:
     """Acknowledge an alert or take that back; it stays open as long as it is true."""
     found = chosen(request, mine(request), key)

@@ -7,8 +7,9 @@ from typing import Any
 
 from budget.engine import merge_categories
 from budget.http import Answer, ApiRequest, created, takes
+from budget.http.shapes import DeletedDict, PageDict
 from budget.models import Category
-from budget.models.category import CategoryQuerySet
+from budget.models.category import CategoryDict, CategoryQuerySet
 from budget.models.search import matching
 from budget.paging import Order, page
 from budget.schemas import CategoryBody, ListQuery, MergeBody, partial
@@ -26,38 +27,40 @@ def describe(rows: Sequence[Category]) -> list[dict[str, Any]]:
     return [row.to_dict() for row in rows]
 
 
-@takes(query=ListQuery)
+@takes(query=ListQuery, answer=PageDict[CategoryDict])
 def list_categories(request: ApiRequest, query: ListQuery) -> Answer:
     """The user's categories by name."""
     return page(request, query, matching(mine(request), query.q, "search"), BY_NAME, describe)
 
 
-@takes(body=CategoryBody)
+@takes(body=CategoryBody, answer=CategoryDict, status=201)
 def create_category(request: ApiRequest, body: CategoryBody) -> Answer:
     row = store(Category(user=request.user), body.to_store())
     return created(request, row.to_dict(), row)
 
 
+@takes(answer=CategoryDict)
 def get_category(request: ApiRequest, key: int | str) -> Answer:
     return shown(pick(mine(request), key))
 
 
-@takes(body=CategoryBody)
+@takes(body=CategoryBody, answer=CategoryDict)
 def replace_category(request: ApiRequest, body: CategoryBody, key: int | str) -> Answer:
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
-@takes(body=partial(CategoryBody))
+@takes(body=partial(CategoryBody, {"name": "Bread"}), answer=CategoryDict)
 def change_category(request: ApiRequest, body: CategoryBody, key: int | str) -> Answer:
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
+@takes(answer=DeletedDict)
 def delete_category(request: ApiRequest, key: int | str) -> Answer:
     """Delete a category that nothing uses."""
     return delete(chosen(request, mine(request), key))
 
 
-@takes(body=MergeBody)
+@takes(body=MergeBody, answer=CategoryDict)
 def merge_category(request: ApiRequest, body: MergeBody, key: int | str) -> Answer:
     """Move everything of this category into another; the answer is that other one."""
     merge_categories(chosen(request, mine(request), key), body.into)

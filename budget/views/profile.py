@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts.models import Profile
+from accounts.models import Profile, ProfileDict
 from budget.http import Answer, ApiRequest, takes
 from budget.http.etags import check_match
 from budget.schemas import ProfileBody, partial
@@ -20,16 +20,17 @@ def seen(request: ApiRequest) -> Profile:
     return profile
 
 
+@takes(answer=ProfileDict)
 def get_profile(request: ApiRequest) -> Answer:
     return shown(mine(request))
 
 
-@takes(body=ProfileBody)
+@takes(body=ProfileBody, answer=ProfileDict)
 def replace_profile(request: ApiRequest, body: ProfileBody) -> Answer:
     """Set all settings; every period is cut anew in the same commit."""
     return shown(store(seen(request), body.to_store()))
 
 
-@takes(body=partial(ProfileBody))
+@takes(body=partial(ProfileBody, {"month_start": 25}), answer=ProfileDict)
 def change_profile(request: ApiRequest, body: ProfileBody) -> Answer:
     return shown(store(seen(request), body.to_store()))

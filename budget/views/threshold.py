@@ -8,6 +8,7 @@ from typing import Any
 from budget.engine import describe_thresholds, read_ledger
 from budget.engine.answers import DescribedThreshold
 from budget.http import Answer, ApiRequest, created, takes
+from budget.http.shapes import DeletedDict, PageDict
 from budget.models import LedgerState, Threshold
 from budget.models.search import matching
 from budget.models.threshold import ThresholdQuerySet
@@ -60,7 +61,7 @@ def reaches(item: DescribedThreshold, query: ThresholdQuery) -> bool:
     return level is not None and level >= (query.level_reached or 0)
 
 
-@takes(query=ThresholdQuery, steady=True)
+@takes(query=ThresholdQuery, steady=True, answer=PageDict[DescribedThreshold])
 def list_thresholds(request: ApiRequest, query: ThresholdQuery) -> Answer:
     """The user's thresholds, oldest first, each with its present period."""
 
@@ -70,27 +71,28 @@ def list_thresholds(request: ApiRequest, query: ThresholdQuery) -> Answer:
     return page(request, query, found(request, query), BY_ID, describe)
 
 
-@takes(body=ThresholdBody)
+@takes(body=ThresholdBody, answer=DescribedThreshold, status=201)
 def create_threshold(request: ApiRequest, body: ThresholdBody) -> Answer:
     threshold = Threshold(user=request.user)
     return created(request, save(request, threshold, body).body, threshold)
 
 
-@takes(steady=True)
+@takes(steady=True, answer=DescribedThreshold)
 def get_threshold(request: ApiRequest, key: int | str) -> Answer:
     return with_period(request.ledger, pick(mine(request), key))
 
 
-@takes(body=ThresholdBody)
+@takes(body=ThresholdBody, answer=DescribedThreshold)
 def replace_threshold(request: ApiRequest, body: ThresholdBody, key: int | str) -> Answer:
     return save(request, chosen(request, mine(request), key), body)
 
 
-@takes(body=partial(ThresholdBody))
+@takes(body=partial(ThresholdBody, {"enabled": False}), answer=DescribedThreshold)
 def change_threshold(request: ApiRequest, body: ThresholdBody, key: int | str) -> Answer:
     return save(request, chosen(request, mine(request), key), body)
 
 
+@takes(answer=DeletedDict)
 def delete_threshold(request: ApiRequest, key: int | str) -> Answer:
     """Delete a threshold; its alerts resolve and stay readable."""
     return delete(chosen(request, mine(request), key))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from budget.http import Answer, ApiRequest, Stream, created, takes
+from budget.http.shapes import DeletedDict, PageDict
 from budget.models import Transaction
 from budget.models.search import matching
 from budget.models.transaction import TransactionDict, TransactionQuerySet
@@ -53,7 +54,7 @@ def found(request: ApiRequest, query: TransactionFilters) -> TransactionQuerySet
     return matching(rows, query.q, "search", "category__search")
 
 
-@takes(query=TransactionQuery)
+@takes(query=TransactionQuery, answer=PageDict[TransactionDict])
 def list_transactions(request: ApiRequest, query: TransactionQuery) -> Answer:
     """The user's transactions, newest date first unless another order is asked for."""
     return page(request, query, found(request, query), ORDERS[query.ordering], describe)
@@ -70,25 +71,27 @@ def export_transactions(request: ApiRequest, query: TransactionFilters) -> Strea
     )
 
 
-@takes(body=TransactionBody)
+@takes(body=TransactionBody, answer=TransactionDict, status=201)
 def create_transaction(request: ApiRequest, body: TransactionBody) -> Answer:
     row = save(request, Transaction(user=request.user), body)
     return created(request, {**row.to_dict()}, row)
 
 
+@takes(answer=TransactionDict)
 def get_transaction(request: ApiRequest, key: int) -> Answer:
     return shown(pick(mine(request), key))
 
 
-@takes(body=TransactionBody)
+@takes(body=TransactionBody, answer=TransactionDict)
 def replace_transaction(request: ApiRequest, body: TransactionBody, key: int) -> Answer:
     return shown(save(request, chosen(request, mine(request), key), body))
 
 
-@takes(body=partial(TransactionBody))
+@takes(body=partial(TransactionBody, {"amount": "99.90"}), answer=TransactionDict)
 def change_transaction(request: ApiRequest, body: TransactionBody, key: int) -> Answer:
     return shown(save(request, chosen(request, mine(request), key), body))
 
 
+@takes(answer=DeletedDict)
 def delete_transaction(request: ApiRequest, key: int) -> Answer:
     return delete(chosen(request, mine(request), key))

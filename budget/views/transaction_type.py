@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from budget.http import Answer, ApiRequest, created, takes
+from budget.http.shapes import DeletedDict, PageDict
 from budget.models import TransactionType
 from budget.models.search import matching
-from budget.models.transaction_type import TransactionTypeQuerySet
+from budget.models.transaction_type import TransactionTypeDict, TransactionTypeQuerySet
 from budget.paging import Order, page
 from budget.schemas import ListQuery, TransactionTypeBody, partial
 from budget.schemas.fields import pick
@@ -25,32 +26,34 @@ def describe(rows: Sequence[TransactionType]) -> list[dict[str, Any]]:
     return [row.to_dict() for row in rows]
 
 
-@takes(query=ListQuery)
+@takes(query=ListQuery, answer=PageDict[TransactionTypeDict])
 def list_types(request: ApiRequest, query: ListQuery) -> Answer:
     """The user's transaction types, the built-in ones first."""
     return page(request, query, matching(mine(request), query.q, "search"), BY_ID, describe)
 
 
-@takes(body=TransactionTypeBody)
+@takes(body=TransactionTypeBody, answer=TransactionTypeDict, status=201)
 def create_type(request: ApiRequest, body: TransactionTypeBody) -> Answer:
     row = store(TransactionType(user=request.user), body.to_store())
     return created(request, row.to_dict(), row)
 
 
+@takes(answer=TransactionTypeDict)
 def get_type(request: ApiRequest, key: int | str) -> Answer:
     return shown(pick(mine(request), key))
 
 
-@takes(body=TransactionTypeBody)
+@takes(body=TransactionTypeBody, answer=TransactionTypeDict)
 def replace_type(request: ApiRequest, body: TransactionTypeBody, key: int | str) -> Answer:
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
-@takes(body=partial(TransactionTypeBody))
+@takes(body=partial(TransactionTypeBody, {"name": "Fees"}), answer=TransactionTypeDict)
 def change_type(request: ApiRequest, body: TransactionTypeBody, key: int | str) -> Answer:
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
+@takes(answer=DeletedDict)
 def delete_type(request: ApiRequest, key: int | str) -> Answer:
     """Delete a type of the user's own that no transaction has."""
     return delete(chosen(request, mine(request), key))

@@ -1,0 +1,40 @@
+"""What the answers of many routes have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, NotRequired, TypeVar
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from budget.engine.answers import AlertDict
+from budget.models.shapes import Id, shape
+
+Item = TypeVar("Item")
+
+
+@with_config(ConfigDict(extra="forbid"))
+class PageDict(TypedDict, Generic[Item]):
+    """One page of a list."""
+
+    items: list[Item]
+    next: Annotated[str | None, Field(description="The address of the next page, if there is one.")]
+    previous: Annotated[str | None, Field(description="The address of the page before.")]
+    count: NotRequired[
+        Annotated[int, Field(ge=0, description="The rows on all pages, where count=true.")]
+    ]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class FlippedDict(TypedDict):
+    """The alerts that a write has opened and resolved, as they are now."""
+
+    opened: list[AlertDict]
+    resolved: list[AlertDict]
+
+
+@shape({"id": 1207})
+class DeletedDict(TypedDict):
+    """What has been deleted."""
+
+    id: Id
