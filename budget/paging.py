@@ -6,8 +6,9 @@ So a page costs the same however deep it lies, and rows that come or go elsewher
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
@@ -32,6 +33,8 @@ from budget.schemas import ListQuery
 
 M = TypeVar("M", bound=Model)
 SIGNER = signing.Signer(salt="budget.paging")
+# Parameters that may change on the way through a list.
+FREE = frozenset({"limit", "cursor", "count"})
 
 
 @dataclass(frozen=True)
@@ -80,21 +83,46 @@ def page(
     order: Order,
     describe: Callable[[Sequence[M]], Sequence[Any]],
 ) -> Answer:
-    """One page of rows, as {"items", "next", "previous"}; raises ApiError for a foreign cursor."""
+    """One page of rows, as {"items", "next", "previous"}, with "count" where it was asked for.
+
+    Raises ApiError for a foreign cursor.
+    """
     place = None if query.cursor is None else read_cursor(request, query.cursor)
+    count = {"count": rows.order_by().count()} if query.count else {}
     backward = place is not None and place.backward
     if place is not None:
         rows = rows.filter(beyond(rows.model, order, place))
-    downward = order.descending != backward
-    columns = order.columns(rows.model)
-    ordered = rows.order_by(*(OrderBy(column, descending=downward) for column in columns))
-    found = list(ordered[: query.limit + 1])
+    found = list(ordered(rows, order, backward=backward)[: query.limit + 1])
     more = len(found) > query.limit
     del found[query.limit :]
     if backward:
         found.reverse()
     behind, ahead = ends(found, order, place, more=more)
-    return listed(request, describe(found), ahead, behind)
+    answer = listed(request, describe(found), ahead, behind)
+    answer.body |= count
+    return answer
+
+
+def ordered(rows: QuerySet[M], order: Order, *, backward: bool = False) -> QuerySet[M]:
+    downward = order.descending != backward
+    columns = order.columns(rows.model)
+    return rows.order_by(*(OrderBy(column, descending=downward) for column in columns))
+
+
+def walk(rows: QuerySet[M], order: Order, size: int) -> Iterator[list[M]]:
+    """All rows, a number at a time, each time from the place where the time before ended.
+
+    No server-side cursor, which needs one connection from the first row to the last.
+    """
+    place = None
+    while True:
+        ahead = rows if place is None else rows.filter(beyond(rows.model, order, place))
+        found = list(ordered(ahead, order)[:size])
+        if found:
+            yield found
+        if len(found) < size:
+            return
+        place = Place(values_of(found[-1], order), backward=False)
 
 
 def ends(
@@ -117,8 +145,14 @@ def ends(
 
 
 def values_of(row: Model, order: Order) -> tuple[str | int, ...]:
-    values = (getattr(row, name) for name in order.fields)
-    return tuple(value if isinstance(value, (int, str)) else value.isoformat() for value in values)
+    return tuple(plain(getattr(row, name)) for name in order.fields)
+
+
+def plain(value: Any) -> str | int:
+    """A column's value as a cursor holds it, and as the column's field reads it again."""
+    if isinstance(value, (int, str)):
+        return value
+    return str(value) if isinstance(value, Decimal) else str(value.isoformat())
 
 
 def beyond(model: type[Model], order: Order, place: Place) -> Any:
@@ -138,7 +172,9 @@ def beyond(model: type[Model], order: Order, place: Place) -> Any:
 
 def fingerprint(request: ApiRequest) -> str:
     """What a cursor belongs to: the user, the path and the filters, whatever their order."""
-    kept = sorted(pair for pair in request.GET.items() if pair[0] not in ("limit", "cursor"))
+    kept = sorted(
+        (name, sorted(values)) for name, values in request.GET.lists() if name not in FREE
+    )
     listing = repr((request.user.pk, request.path, kept))
     return hashlib.sha256(listing.encode()).hexdigest()[:16]
 
@@ -164,7 +200,22 @@ def listed(
     request: ApiRequest, items: Sequence[Any], ahead: Place | None, behind: Place | None
 ) -> Answer:
     """The answer of a list; the pages beside it stand in the body and in the Link header."""
-    urls = {"next": url_of(request, ahead), "previous": url_of(request, behind)}
+    return linked(items, url_of(request, ahead), url_of(request, behind))
+
+
+def feed_page(request: ApiRequest, items: Sequence[Any], since: int, *, more: bool) -> Answer:
+    """The answer of a change feed, which goes on at `since`, now or whenever it is asked again."""
+    ahead = None
+    if more:
+        parameters = {**dict(request.GET.lists()), "since": since}
+        ahead = f"{request.path}?{urlencode(parameters, doseq=True)}"
+    answer = linked(items, ahead, None)
+    answer.body["since"] = since
+    return answer
+
+
+def linked(items: Sequence[Any], ahead: str | None, behind: str | None) -> Answer:
+    urls = {"next": ahead, "previous": behind}
     rels = {"next": "next", "previous": "prev"}
     links = [f'<{url}>; rel="{rels[name]}"' for name, url in urls.items() if url is not None]
     headers = {"Link": ", ".join(links)} if links else {}
@@ -175,5 +226,5 @@ def url_of(request: ApiRequest, place: Place | None) -> str | None:
     """This list from another place on: path and parameters, without the host."""
     if place is None:
         return None
-    parameters = {**request.GET.dict(), "cursor": write_cursor(request, place)}
-    return f"{request.path}?{urlencode(parameters)}"
+    parameters = {**dict(request.GET.lists()), "cursor": write_cursor(request, place)}
+    return f"{request.path}?{urlencode(parameters, doseq=True)}"

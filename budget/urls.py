@@ -37,6 +37,7 @@ urlpatterns = [
         PATCH=transaction.change_transaction,
         DELETE=transaction.delete_transaction,
     ),
+    rest_path("transaction/export", GET=transaction.export_transactions),
     rest_path(
         "threshold",
         GET=threshold.list_thresholds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from budget.http.door import Answer, ApiRequest, created, rest_path, takes
+from budget.http.door import Answer, ApiRequest, Stream, created, rest_path, takes
 from budget.http.problems import ApiError, Problem, bad_request, not_found, server_error, wrong
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "ApiError",
     "ApiRequest",
     "Problem",
+    "Stream",
     "bad_request",
     "created",
     "not_found",
