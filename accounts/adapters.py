@@ -9,11 +9,10 @@ from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 
-from accounts.refusals import mail_failed
+from accounts.refusals import MailFailed
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +30,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return f"{start or 'user'}_{secrets.token_hex(5)}"
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail while its sender waits; where that fails, they are told to try again.
-
-        Raises ImmediateHttpResponse.
-        """
+        """Send a mail while whoever asked for it waits. Raises MailFailed."""
         try:
             super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException) as error:
             logger.exception("A mail could not be sent: %s", template_prefix)
-            raise ImmediateHttpResponse(mail_failed(self.request)) from error
+            raise MailFailed from error
 
 
 class MFAAdapter(DefaultMFAAdapter):

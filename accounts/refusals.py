@@ -10,6 +10,11 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import csrf
 
+
+class MailFailed(Exception):
+    """A mail could not be handed in."""
+
+
 PREFIX = "/_allauth/"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from typing import Any
 
 from allauth import urls as page_urls
@@ -11,9 +12,11 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.refusals import MailFailed, mail_failed
+
 View = Callable[..., HttpResponseBase]
 
-# A password, a code from a mail, a second factor, and the way out.
+# A password or a passkey, a code from a mail, a second factor, and the way out.
 PAGES = frozenset(
     {
         "account_login",
@@ -21,28 +24,43 @@ PAGES = frozenset(
         "account_inactive",
         "account_email_verification_sent",
         "mfa_authenticate",
+        "mfa_login_webauthn",
     }
 )
 # Telephone numbers are no part of an account here.
 ABSENT = frozenset({"manage_phone", "verify_phone", "resend_phone_verification_code"})
+# Stored as a whole, or not at all where its mail cannot be sent.
+WHOLE = frozenset({"signup", "signup_webauthn"})
 
 
 def nothing_here(request: HttpRequest, **keys: Any) -> HttpResponseBase:
     raise Http404
 
 
+def mailing(view: View) -> View:
+    """The view; where a mail that it sends fails, it says so."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **keys: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **keys)
+        except MailFailed:
+            return mail_failed(request)
+
+    return wrapped
+
+
 def page(pattern: URLPattern) -> View:
     """A page; one that is not there keeps its name, which allauth looks up all the same."""
-    return pattern.callback if pattern.name in PAGES else nothing_here
+    return mailing(pattern.callback) if pattern.name in PAGES else nothing_here
 
 
 def endpoint(pattern: URLPattern) -> View:
-    """An endpoint; a sign-up is stored as a whole, or not at all where its mail cannot be sent."""
+    """An endpoint of the JSON API."""
     if pattern.name in ABSENT:
         return nothing_here
-    if pattern.name == "signup":
-        return transaction.atomic(pattern.callback)
-    return pattern.callback
+    whole = pattern.name in WHOLE
+    return mailing(transaction.atomic(pattern.callback) if whole else pattern.callback)
 
 
 def changed(
