@@ -10,6 +10,7 @@ from budget.models import (
     Alert,
     AlertEvent,
     Category,
+    IdempotentAnswer,
     Ledger,
     Rollup,
     Threshold,
@@ -21,6 +22,7 @@ from budget.models.ledger import lock_ledger
 
 # Each before what it points to.
 OWNED: tuple[type[models.Model], ...] = (
+    IdempotentAnswer,
     AlertEvent,
     Alert,
     Rollup,

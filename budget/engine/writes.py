@@ -107,13 +107,22 @@ def record_transactions(
 
 def refuse_taken(user_id: int, rows: Sequence[Transaction]) -> None:
     """Raise Conflict where an external_id is there already, or twice among the new rows."""
-    ids = [row.external_id for row in rows if row.external_id is not None]
-    if len(set(ids)) < len(ids):
-        raise Conflict("Two of the transactions have the same external_id.")
-    for at in range(0, len(ids), BATCH):
-        taken = Transaction.objects.filter(user_id=user_id, external_id__in=ids[at : at + BATCH])
-        if taken.exists():
-            raise Conflict("There is a transaction with one of these external_ids already.")
+    ids = [row.external_id for row in rows]
+    given = [external_id for external_id in ids if external_id is not None]
+    seen: set[str] = set()
+    for at in range(0, len(given), BATCH):
+        stored = Transaction.objects.filter(
+            user_id=user_id, external_id__in=given[at : at + BATCH]
+        ).values_list("external_id", flat=True)
+        seen.update(external_id for external_id in stored if external_id is not None)
+    taken = []
+    for number, external_id in enumerate(ids):
+        if external_id in seen:
+            taken.append(("items", number, "external_id"))
+        elif external_id is not None:
+            seen.add(external_id)
+    if taken:
+        raise Conflict("There is a transaction with this external_id already.", taken)
 
 
 def evaluate_many(

@@ -41,6 +41,7 @@ from budget.http.problems import (
     pointer,
     wrong,
 )
+from budget.http.retries import claim, keep, key_of
 from budget.models import Alert, Ledger, LedgerState
 from budget.models.ledger import lock_ledger
 from budget.schemas.base import Body, Query, Schema, sentence
@@ -97,7 +98,10 @@ class Stream(Answer):
             () if empty else self.chunks,
             status=self.status,
             content_type=self.content_type,
-            headers={**self.headers, "Content-Disposition": f'attachment; filename="{self.filename}"'},
+            headers={
+                **self.headers,
+                "Content-Disposition": f'attachment; filename="{self.filename}"',
+            },
         )
 
 
@@ -111,6 +115,10 @@ class Handler:
     steady: the answer shows totals beside rows, so all of it must come from one state of the
     ledger. kinds: the credentials that it is for. tagged: the answer follows from the user's
     ledger alone, so an ETag of the ledger's version stands for it.
+
+    For the description of the API: answer, the TypedDict that a body follows, to which a write adds
+    `alerts`; status, of an answer that is no problem; media, its content type. many: what a body
+    with `items` is, where a route takes many rows at once.
     """
 
     view: View
@@ -119,13 +127,18 @@ class Handler:
     steady: bool = False
     kinds: frozenset[Kind] = ANY_KIND
     tagged: bool = True
+    answer: Any = None
+    status: int = 200
+    media: str = "application/json"
+    many: type[Body] | None = None
 
     def __call__(self, request: ApiRequest, sent: dict[str, Any] | None, keys: Any) -> Answer:
         """Validate what was sent, then call the view with it."""
         query = read_query(request, self.query)
         given: dict[str, Any] = {} if self.query is Query else {"query": query}
         if self.body is not None:
-            given["body"] = validated(self.body, sent, request.user)
+            schema = self.many if self.many and sent and "items" in sent else self.body
+            given["body"] = validated(schema, sent, request.user)
         return self.view(request, **given, **keys)
 
 
@@ -136,9 +149,15 @@ def takes(
     steady: bool = False,
     kinds: frozenset[Kind] = ANY_KIND,
     tagged: bool = True,
+    answer: Any = None,
+    status: int = 200,
+    media: str = "application/json",
+    many: type[Body] | None = None,
 ) -> Callable[[View], Handler]:
     """Declare what a view takes: it gets `body` and `query` as validated objects."""
-    return lambda view: Handler(view, body, query, steady, kinds, tagged)
+    return lambda view: Handler(
+        view, body, query, steady, kinds, tagged, answer, status, media, many
+    )
 
 
 def rest_path(route: str, **handlers: View | Handler) -> URLPattern:
@@ -255,13 +274,20 @@ def write_once(
 
     So the rows that the input names, and the row that a PATCH changes, stay as they were read.
     """
-    user_id = request.user.pk
+    user_id, key = request.user.pk, key_of(request)
     with transaction.atomic(), recording() as flipped:
+        if key is not None and (done := claim(request, user_id, key, sent)):
+            return Answer(done.body or {}, done.status or 200, done.headers)
         lock_ledger(user_id)
         answer = handler(request, sent, keys)
         answer.body["alerts"] = flips(user_id, flipped)
         if answer.row is not None:
             answer = tagged(handler, answer, read_ledger(user_id))
+        if key is not None:
+            # What no cache may store is not kept for a retry either.
+            open_to_all = answer.headers.get("Cache-Control") != "no-store"
+            body = answer.body if open_to_all else None
+            keep(request, user_id, key, answer.status, body, answer.headers)
     return answer
 
 

@@ -50,10 +50,12 @@ class Problem(Enum):
     NOT_FOUND = "not-found", 404, "There is nothing here"
     METHOD = "method-not-allowed", 405, "The method is not allowed here"
     CONFLICT = "conflict", 409, "The present rows forbid this"
+    RUNNING = "still-running", 409, "The first request with this key is still running"
     LENGTH = "length-required", 411, "The length of the body is not said"
     PRECONDITION = "precondition-failed", 412, "The row is no longer the one you saw"
     TOO_LARGE = "too-large", 413, "The body is too large"
     MEDIA_TYPE = "media-type", 415, "The body must be JSON"
+    KEY_REUSED = "key-reused", 422, "The Idempotency-Key belongs to another request"
     VALIDATION = "validation", 422, "Some fields are not right"
     OVERFLOW = "overflow", 422, "A total would grow too large"
     INTERNAL = "internal", 500, "The server failed"
@@ -152,7 +154,11 @@ def translate(error: Exception) -> ApiError | None:
         case ValidationError():
             return wrong(Problem.VALIDATION, field_errors(error))
         case Conflict():
-            return ApiError(Problem.CONFLICT, str(error))
+            detail = str(error)
+            errors: list[FieldError] = [
+                {"detail": detail, "pointer": pointer(*place)} for place in error.places
+            ]
+            return ApiError(Problem.CONFLICT, detail, errors=errors)
         case ProtectedError():
             return ApiError(Problem.CONFLICT, "Other rows need this one.")
         case LedgerOverflow():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from budget.models.alert import Alert, AlertEvent, AlertKind, AlertStatus, Cause, EventKind
 from budget.models.category import Category
 from budget.models.errors import Conflict, LedgerOverflow, UnsignalledWrite
+from budget.models.idempotency import IdempotentAnswer
 from budget.models.ledger import Calendar, Ledger, LedgerModel, LedgerState
 from budget.models.rollup import Grain, Rollup
 from budget.models.threshold import Measure, Operator, PeriodType, Threshold, ThresholdLevel
@@ -23,6 +24,7 @@ __all__ = [
     "Effect",
     "EventKind",
     "Grain",
+    "IdempotentAnswer",
     "Ledger",
     "LedgerModel",
     "LedgerOverflow",

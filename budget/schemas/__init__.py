@@ -8,7 +8,12 @@ from budget.schemas.category import CategoryBody, MergeBody, TransactionTypeBody
 from budget.schemas.page import ListQuery
 from budget.schemas.profile import ProfileBody
 from budget.schemas.threshold import ThresholdBody, ThresholdQuery
-from budget.schemas.transaction import TransactionBody, TransactionFilters, TransactionQuery
+from budget.schemas.transaction import (
+    TransactionBatch,
+    TransactionBody,
+    TransactionFilters,
+    TransactionQuery,
+)
 
 __all__ = [
     "AcknowledgeBody",
@@ -22,6 +27,7 @@ __all__ = [
     "Query",
     "ThresholdBody",
     "ThresholdQuery",
+    "TransactionBatch",
     "TransactionBody",
     "TransactionFilters",
     "TransactionQuery",

@@ -20,7 +20,6 @@ from budget.schemas.fields import (
     to_whole,
 )
 
-
 CategoryName = Annotated[
     Name, Field(description="Names that differ only in case, spaces or Unicode form are one.")
 ]

@@ -253,11 +253,19 @@ def own_threshold(value: object, info: ValidationInfo) -> Threshold:
     return found
 
 
+def own_types(user: User) -> dict[str, TransactionType]:
+    """The user's types by slug, read once a request, however many rows it brings."""
+    types: dict[str, TransactionType] = user.__dict__.setdefault("types_by_slug", {})
+    if not types:
+        types.update({row.slug: row for row in TransactionType.objects.filter(user=user)})
+    return types
+
+
 def own_type(value: object, info: ValidationInfo) -> TransactionType:
     """A transaction type that the body names by its slug."""
     if not isinstance(value, str):
         raise ValueError("Must be a string.")
-    found = TransactionType.objects.filter(user=asker(info), slug=value).first()
+    found = own_types(asker(info)).get(value)
     if found is None:
         raise ValueError("There is no such transaction type.")
     return found

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from budget.models.transaction import DESCRIPTION_LENGTH, EXTERNAL_ID_LENGTH
 from budget.schemas.base import Body, example
@@ -17,6 +17,8 @@ from budget.schemas.fields import (
 )
 from budget.schemas.filters import CategoriesInQuery, TypesInQuery
 from budget.schemas.page import ListQuery, SearchQuery
+
+MAX_ITEMS = 1000
 
 
 class TransactionBody(Body):
@@ -57,6 +59,24 @@ class TransactionBody(Body):
         Annotated[str, text(EXTERNAL_ID_LENGTH)] | None,
         Field(description="The sender's own name for the row, unique a user."),
     ] = None
+
+
+def some_items(items: list[TransactionBody]) -> list[TransactionBody]:
+    if not 1 <= len(items) <= MAX_ITEMS:
+        raise ValueError(f"Must have 1 to {MAX_ITEMS} items.")
+    return items
+
+
+class TransactionBatch(Body):
+    """Up to 1,000 transactions at once: all are stored or none, with one evaluation."""
+
+    model_config = example({"items": [{"date": "2018-03-05", "amount": "12.00"}]})
+
+    items: Annotated[
+        list[TransactionBody],
+        AfterValidator(some_items),
+        Field(description=f"1 to {MAX_ITEMS} transactions."),
+    ]
 
 
 ORDERINGS = ("-date", "date", "-amount", "amount", "-id", "id")

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from budget.engine import record_transactions
 from budget.http import Answer, ApiRequest, Stream, created, takes
 from budget.http.shapes import DeletedDict, PageDict
 from budget.models import Transaction
 from budget.models.search import matching
 from budget.models.transaction import TransactionDict, TransactionQuerySet
 from budget.paging import Order, page, walk
-from budget.schemas import TransactionBody, TransactionFilters, TransactionQuery, partial
+from budget.schemas import (
+    TransactionBatch,
+    TransactionBody,
+    TransactionFilters,
+    TransactionQuery,
+    partial,
+)
 from budget.schemas.fields import pick
 from budget.views.csv_file import EXPORT_PAGE, csv_of
 from budget.views.rows import category_of, chosen, delete, narrow, shown, store
@@ -33,6 +40,17 @@ def save(request: ApiRequest, row: Transaction, body: TransactionBody) -> Transa
     if "category" in values:
         values["category"] = category_of(request.user, values["category"])
     return store(row, values)
+
+
+def record(request: ApiRequest, items: Sequence[TransactionBody]) -> list[Transaction]:
+    """Store many transactions with one evaluation."""
+    names = dict.fromkeys(item.category for item in items)
+    categories = {name: category_of(request.user, name) for name in names}
+    rows = [
+        Transaction(user=request.user, **{**item.to_store(), "category": categories[item.category]})
+        for item in items
+    ]
+    return record_transactions(request.user.pk, rows)
 
 
 def describe(rows: Sequence[Transaction]) -> list[TransactionDict]:
@@ -71,8 +89,11 @@ def export_transactions(request: ApiRequest, query: TransactionFilters) -> Strea
     )
 
 
-@takes(body=TransactionBody, answer=TransactionDict, status=201)
-def create_transaction(request: ApiRequest, body: TransactionBody) -> Answer:
+@takes(body=TransactionBody, many=TransactionBatch, answer=TransactionDict, status=201)
+def create_transaction(request: ApiRequest, body: TransactionBody | TransactionBatch) -> Answer:
+    """Store a transaction, or with `items` up to 1,000 at once: all of them or none."""
+    if isinstance(body, TransactionBatch):
+        return Answer({"items": describe(record(request, body.items))}, 201)
     row = save(request, Transaction(user=request.user), body)
     return created(request, {**row.to_dict()}, row)
 
