@@ -94,8 +94,8 @@ class Alert(models.Model):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
+                # A custom alert has no period_start, and NULLs are never the same.
                 fields=["user", "threshold", "revision", "period_start", "subject", "level"],
-                condition=models.Q(kind="threshold"),
                 name="budget_alert_unique_identity",
             ),
             models.CheckConstraint(

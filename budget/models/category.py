@@ -72,6 +72,8 @@ class Category(LedgerModel):
         verbose_name_plural = "categories"
         ordering: ClassVar = ["key"]
         constraints: ClassVar = [
+            # What foreign keys of the same user's rows point to on PostgreSQL (migration 0007).
+            models.UniqueConstraint(fields=["user", "id"], name="budget_category_unique_of_user"),
             models.UniqueConstraint(fields=["user", "key"], name="budget_category_unique_name"),
             models.UniqueConstraint(fields=["user", "slug"], name="budget_category_unique_slug"),
             models.CheckConstraint(

@@ -137,6 +137,8 @@ class Threshold(LedgerModel):
             ),
         ]
         constraints: ClassVar = [
+            # What foreign keys of the same user's rows point to on PostgreSQL (migration 0007).
+            models.UniqueConstraint(fields=["user", "id"], name="budget_threshold_unique_of_user"),
             models.UniqueConstraint(
                 fields=["user", "slug"],
                 condition=models.Q(deleted_at__isnull=True),

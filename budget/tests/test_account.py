@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from accounts.models import ApiToken
 from budget.engine import delete_account, raise_custom_alert, reconcile
+from budget.models import IdempotentAnswer
 from budget.tests.people import limit, make_user, spend
 
 pytestmark = pytest.mark.django_db
@@ -16,6 +18,9 @@ def everything(user: User) -> None:
     spend(user, "5")
     raise_custom_alert(user.pk, "Look at this")
     ApiToken.issue(user, "phone")
+    IdempotentAnswer.objects.create(
+        user=user, method="POST", path="/", key="a", digest="b", created_at=timezone.now()
+    )
 
 
 def test_nothing_of_a_deleted_account_is_left_and_nobody_else_is_touched() -> None:

@@ -318,3 +318,30 @@ def test_an_old_copy_does_not_bring_a_deleted_threshold_back() -> None:
         old.save()
     old.delete()
     assert open_levels(alice) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("table", "column", "model"),
+    [
+        ("budget_transaction", "category_id", Category),
+        ("budget_transaction", "type_id", TransactionType),
+        ("budget_rollup", "category_id", Category),
+        ("budget_threshold", "category_id", Category),
+        ("budget_alert", "threshold_id", Threshold),
+    ],
+)
+def test_the_database_refuses_a_row_of_another_user(
+    table: str, column: str, model: type[Category | TransactionType | Threshold]
+) -> None:
+    alice, charlie = make_user(), make_user("charlie")
+    for user in (alice, charlie):
+        limit(user, "1", of="Groceries")
+        spend(user, "5")
+    charlies = model.objects.filter(user=charlie).order_by("-id")[0].pk
+    with transaction.atomic(), connection.cursor() as cursor:
+        statement = f"UPDATE {table} SET {column} = %s WHERE user_id = %s"  # noqa: S608
+        cursor.execute(statement, [charlies, alice.pk])
+        with pytest.raises(IntegrityError, match="of_user"):
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        transaction.set_rollback(True)
