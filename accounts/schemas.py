@@ -11,8 +11,8 @@ from django.utils.dateparse import parse_datetime
 from pydantic import Field, PlainValidator
 
 from accounts.models import Scope
-from budget.schemas.base import Body
-from budget.schemas.fields import Name, one_of
+from budget.schemas.base import Body, example
+from budget.schemas.fields import Name, Rule, one_of
 from budget.schemas.page import ListQuery
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -36,15 +36,25 @@ def to_expiry(value: object) -> datetime | None:
     return expiry
 
 
-Expiry = Annotated[datetime | None, PlainValidator(to_expiry)]
+Expiry = Annotated[
+    datetime | None, Rule(PlainValidator(to_expiry), type=["string", "null"], format="date-time")
+]
 
 
 class TokenBody(Body):
-    """name: what the token is for. scope: read or write. expires_at: null for never."""
+    """A token to make."""
 
-    name: Name
-    scope: Annotated[str, one_of((Scope.READ.value, Scope.WRITE.value))]
-    expires_at: Expiry = None
+    model_config = example({"name": "Shortcut on my phone", "scope": "write", "expires_at": None})
+
+    name: Annotated[Name, Field(description="What the token is for.")]
+    scope: Annotated[
+        str,
+        one_of((Scope.READ.value, Scope.WRITE.value)),
+        Field(description="read: GET alone. write: every method."),
+    ]
+    expires_at: Annotated[
+        Expiry, Field(description="When it ends, at most ten years from now; null for never.")
+    ] = None
 
 
 class TokenQuery(ListQuery):

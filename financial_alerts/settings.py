@@ -60,6 +60,8 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "corsheaders",
+    # Static files of Swagger UI, for the page that shows the API.
+    "drf_spectacular_sidecar",
     "budget",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 handler400 = "budget.http.bad_request"
 handler404 = "budget.http.not_found"
@@ -16,5 +17,6 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/", include("budget.urls")),
+    path("", RedirectView.as_view(url="/api/docs")),
     path("", include("accounts.urls")),
 ]

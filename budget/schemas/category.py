@@ -7,8 +7,7 @@ from pydantic import Field, PlainValidator, ValidationInfo
 from budget.models import Category, Effect
 from budget.schemas.base import Body, example
 from budget.schemas.fields import (
-    ID_SCHEMA,
-    NAME_SCHEMA,
+    ID_OR_NAME_SCHEMA,
     Name,
     Rule,
     Slug,
@@ -61,7 +60,12 @@ def own_category(value: object, info: ValidationInfo) -> Category:
 
 
 OwnCategory = Annotated[
-    Category, Rule(PlainValidator(own_category), anyOf=[ID_SCHEMA, NAME_SCHEMA])
+    Category,
+    Rule(
+        PlainValidator(own_category),
+        **ID_OR_NAME_SCHEMA,
+        description="The category that takes everything over, by id or name.",
+    ),
 ]
 
 
@@ -70,6 +74,4 @@ class MergeBody(Body):
 
     model_config = example({"into": "Restaurants"})
 
-    into: Annotated[
-        OwnCategory, Field(description="The category that takes everything over, by id or name.")
-    ]
+    into: OwnCategory

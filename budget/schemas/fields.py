@@ -40,6 +40,7 @@ SLUG_SCHEMA = {
 }
 NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": NAME_LENGTH, "pattern": NOT_BLANK}
 ID_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+ID_OR_NAME_SCHEMA = {"anyOf": [ID_SCHEMA, NAME_SCHEMA]}
 ID_OR_SLUG_SCHEMA = {"anyOf": [ID_SCHEMA, SLUG_SCHEMA]}
 DAY_SCHEMA = {
     "type": "string",
@@ -294,7 +295,13 @@ Slug = Annotated[str, Rule(PlainValidator(to_slug), **SLUG_SCHEMA)]
 OwnId = Annotated[int, Rule(PlainValidator(own_id), **ID_SCHEMA)]
 OwnThreshold = Annotated[Threshold, Rule(PlainValidator(own_threshold), **ID_OR_SLUG_SCHEMA)]
 OwnType = Annotated[
-    TransactionType, Rule(PlainValidator(own_type), **SLUG_SCHEMA, format="transaction-type")
+    TransactionType,
+    Rule(
+        PlainValidator(own_type),
+        **SLUG_SCHEMA,
+        format="transaction-type",
+        description="The slug of one of the user's transaction types.",
+    ),
 ]
 
 OwnIdInQuery = Annotated[int, Rule(PlainValidator(own_id_in_query), **ID_SCHEMA)]

@@ -14,6 +14,9 @@ MAX_LIMIT = 200
 SEARCH_LENGTH = 200
 
 
+Cursor = Annotated[str, Field(min_length=1, json_schema_extra={"format": "cursor"})]
+
+
 class SearchQuery(Query):
     """q: words that each stand somewhere in the row, whatever their case and accents."""
 
@@ -29,10 +32,9 @@ class ListQuery(SearchQuery):
         NumberInQuery, between(1, MAX_LIMIT), Field(description="The most rows in the answer.")
     ] = DEFAULT_LIMIT
     cursor: Annotated[
-        Annotated[str, Field(min_length=1)] | None,
+        Cursor | None,
         Field(
             description="A place in the list: from `next` or `previous` of an answer.",
-            json_schema_extra={"format": "cursor"},
         ),
     ] = None
     count: FlagInQuery = False

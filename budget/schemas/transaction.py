@@ -21,6 +21,9 @@ from budget.schemas.page import ListQuery, SearchQuery
 MAX_ITEMS = 1000
 
 
+ExternalId = Annotated[str, text(EXTERNAL_ID_LENGTH)]
+
+
 class TransactionBody(Body):
     """One movement of money on one calendar date."""
 
@@ -52,11 +55,9 @@ class TransactionBody(Body):
             "gives the sign. A number is taken by its digits, never through a float."
         ),
     ]
-    type: Annotated[
-        OwnType, Field(description="The slug of one of the user's transaction types.")
-    ] = Field(default="expense", validate_default=True)
+    type: OwnType = Field(default="expense", validate_default=True)
     external_id: Annotated[
-        Annotated[str, text(EXTERNAL_ID_LENGTH)] | None,
+        ExternalId | None,
         Field(description="The sender's own name for the row, unique a user."),
     ] = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from budget.engine import merge_categories
 from budget.http import Answer, ApiRequest, created, takes
@@ -23,7 +22,7 @@ def mine(request: ApiRequest) -> CategoryQuerySet:
     return Category.objects.filter(user=request.user)
 
 
-def describe(rows: Sequence[Category]) -> list[dict[str, Any]]:
+def describe(rows: Sequence[Category]) -> list[CategoryDict]:
     return [row.to_dict() for row in rows]
 
 
@@ -36,7 +35,7 @@ def list_categories(request: ApiRequest, query: ListQuery) -> Answer:
 @takes(body=CategoryBody, answer=CategoryDict, status=201)
 def create_category(request: ApiRequest, body: CategoryBody) -> Answer:
     row = store(Category(user=request.user), body.to_store())
-    return created(request, row.to_dict(), row)
+    return created(request, {**row.to_dict()}, row)
 
 
 @takes(answer=CategoryDict)

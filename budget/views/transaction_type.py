@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from budget.http import Answer, ApiRequest, created, takes
 from budget.http.shapes import DeletedDict, PageDict
@@ -22,7 +21,7 @@ def mine(request: ApiRequest) -> TransactionTypeQuerySet:
     return TransactionType.objects.filter(user=request.user)
 
 
-def describe(rows: Sequence[TransactionType]) -> list[dict[str, Any]]:
+def describe(rows: Sequence[TransactionType]) -> list[TransactionTypeDict]:
     return [row.to_dict() for row in rows]
 
 
@@ -35,7 +34,7 @@ def list_types(request: ApiRequest, query: ListQuery) -> Answer:
 @takes(body=TransactionTypeBody, answer=TransactionTypeDict, status=201)
 def create_type(request: ApiRequest, body: TransactionTypeBody) -> Answer:
     row = store(TransactionType(user=request.user), body.to_store())
-    return created(request, row.to_dict(), row)
+    return created(request, {**row.to_dict()}, row)
 
 
 @takes(answer=TransactionTypeDict)

@@ -1,0 +1,191 @@
+"""One method of one route, as OpenAPI tells of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, get_origin
+
+from django.urls import URLPattern
+
+from accounts.authentication import SESSION_ONLY, Kind
+from budget.http.door import Handler
+from budget.http.problems import Problem
+from budget.http.shapes import PageDict
+from budget.openapi.components import Components, Json
+from budget.openapi.parameters import in_headers, in_path, in_query
+from budget.schemas.page import ListQuery
+
+HEADERS: dict[str, Json] = {
+    "ETag": {
+        "description": "Names this state of the answer, for If-None-Match and If-Match.",
+        "schema": {"type": "string"},
+    },
+    "Location": {
+        "description": "The address of the new row.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Link": {
+        "description": 'The pages beside this one (RFC 8288), rel="next" and rel="prev".',
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "WWW-Authenticate": {
+        "description": "The scheme of tokens (RFC 6750), and what is wrong with the one sent.",
+        "schema": {"type": "string"},
+    },
+}
+ALWAYS = (
+    Problem.MALFORMED,
+    Problem.PARAMETERS,
+    Problem.UNAUTHENTICATED,
+    Problem.NOT_FOUND,
+    Problem.INTERNAL,
+    Problem.BUSY,
+)
+WRITES = (Problem.CSRF, Problem.SCOPE, Problem.FORBIDDEN, Problem.CONFLICT, Problem.OVERFLOW)
+BODIES = (Problem.LENGTH, Problem.TOO_LARGE, Problem.MEDIA_TYPE, Problem.VALIDATION)
+KEYS = (Problem.RUNNING, Problem.KEY_REUSED)
+
+
+def operation(components: Components, url: URLPattern, method: str, handler: Handler) -> Json:
+    """What a method takes and answers with."""
+    one = bool(url.pattern.converters) or (not lists(handler) and method != "POST")
+    asked = in_headers(method, handler, one=one)
+    said = (inspect.getdoc(handler.view) or "").partition("\n\n")
+    told: Json = {
+        "operationId": handler.view.__name__,
+        "tags": [str(url.pattern).partition("/")[0]],
+        "summary": " ".join(said[0].split()).rstrip("."),
+        "parameters": [*in_path(url), *in_query(handler.query), *asked],
+        "responses": responses(components, method, handler, asked),
+        "security": security(method, handler),
+    }
+    if said[2]:
+        told["description"] = " ".join(said[2].split())
+    if handler.body is not None:
+        reference = components.sent(handler.body)
+        content = {"schema": reference, "example": components.example(reference)}
+        told["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return told
+
+
+def lists(handler: Handler) -> bool:
+    return issubclass(handler.query, ListQuery)
+
+
+def security(method: str, handler: Handler) -> list[Json]:
+    """Each way to say who is asking; a write by cookie also shows that a page of ours sent it."""
+    cookie: Json = {"cookie": []} if method == "GET" else {"cookie": [], "csrf": []}
+    found: list[Json] = []
+    if handler.kinds - SESSION_ONLY:
+        found.append({"token": []})
+    return [*found, {"session": []}, cookie]
+
+
+def responses(components: Components, method: str, handler: Handler, asked: list[Json]) -> Json:
+    content: Json = {"schema": {"type": "string"}}
+    if handler.answer is not None:
+        reference = components.answered(handler.answer, write=method != "GET")
+        content = {"schema": reference, "example": components.example(reference)}
+    found = {
+        str(handler.status): {
+            "description": HTTPStatus(handler.status).phrase,
+            "headers": {name: HEADERS[name] for name in headers(method, handler)},
+            "content": {handler.media: content},
+        }
+    }
+    names = {parameter["name"] for parameter in asked}
+    if "If-None-Match" in names:
+        found["304"] = {"description": "The answer at hand is still right."}
+    statuses = sorted({problem.status for problem in problems(method, handler, names)})
+    return found | {str(s): {"$ref": f"#/components/responses/Problem{s}"} for s in statuses}
+
+
+def headers(method: str, handler: Handler) -> Iterator[str]:
+    if handler.tagged and handler.media == "application/json" and method != "DELETE":
+        yield "ETag"
+    if handler.status == HTTPStatus.CREATED:
+        yield "Location"
+    if get_origin(handler.answer) is PageDict:
+        yield "Link"
+
+
+def problems(method: str, handler: Handler, names: set[str]) -> set[Problem]:
+    """What can go wrong. names: of the headers that the operation looks at."""
+    found = {*ALWAYS, *(problem for problem in Problem if problem.status == 429)}
+    if method != "GET":
+        found |= {*WRITES}
+    if handler.body is not None:
+        found |= {*BODIES}
+    if handler.kinds != frozenset(Kind):
+        found |= {Problem.SCOPE}
+    if handler.kinds == SESSION_ONLY:
+        found |= {Problem.REAUTHENTICATE}
+    if "If-Match" in names:
+        found |= {Problem.PRECONDITION}
+    if "Idempotency-Key" in names:
+        found |= {*KEYS}
+    return found
+
+
+EXTRA_HEADERS: dict[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    403: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+
+
+def problem_responses() -> Json:
+    """The answer to a request that fails, for each status that there is."""
+    return {f"Problem{status}": problem_response(status) for status in statuses()}
+
+
+def statuses() -> list[int]:
+    return sorted({problem.status for problem in Problem})
+
+
+def problem_response(status: int) -> Json:
+    mine = [problem for problem in Problem if problem.status == status]
+    names = EXTRA_HEADERS.get(status, ())
+    content: dict[str, Any] = {
+        "schema": {
+            "allOf": [
+                {"$ref": "#/components/schemas/Problem"},
+                {
+                    "properties": {
+                        "type": {"enum": [problem.type for problem in mine]},
+                        "status": {"const": status},
+                    }
+                },
+            ]
+        },
+        "examples": {
+            problem.type.rpartition("/")[2]: {"summary": problem.title, "value": shown(problem)}
+            for problem in mine
+        },
+    }
+    found: Json = {
+        "description": ". ".join(problem.title for problem in mine) + ".",
+        "content": {"application/problem+json": content},
+    }
+    return found | ({"headers": {name: HEADERS[name] for name in names}} if names else {})
+
+
+def shown(problem: Problem) -> Json:
+    """An example of a problem; docs/errors.md says more of each."""
+    example: Json = {"type": problem.type, "title": problem.title, "status": problem.status}
+    match problem:
+        case Problem.VALIDATION:
+            wrong = {"detail": "Must be more than 0.", "pointer": "#/amount"}
+            return {**example, "detail": "amount: Must be more than 0.", "errors": [wrong]}
+        case Problem.PARAMETERS:
+            wrong = {"detail": "There is no such parameter.", "parameter": "limits"}
+            return {**example, "detail": "limits: There is no such parameter.", "errors": [wrong]}
+    return {**example, "detail": f"{problem.title}."}
