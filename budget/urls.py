@@ -9,7 +9,17 @@ from accounts import views as token
 from budget.http import not_found, rest_path
 from budget.http.public import open_path
 from budget.openapi import Specification
-from budget.views import account, alert, category, docs, profile, summary, threshold, transaction, transaction_type
+from budget.views import (
+    account,
+    alert,
+    category,
+    docs,
+    profile,
+    summary,
+    threshold,
+    transaction,
+    transaction_type,
+)
 
 
 class IdOrSlug:
@@ -103,6 +113,9 @@ documented = [
         GET=token.get_token,
         DELETE=token.revoke_token,
     ),
+    rest_path("summary", GET=summary.get_summary),
+    rest_path("account", DELETE=account.delete_own_account),
+    rest_path("account/export", GET=account.export_own_account),
 ]
 
 urlpatterns = [
@@ -110,9 +123,6 @@ urlpatterns = [
     # Open to everybody: they show nothing that belongs to anybody.
     open_path("openapi.json", Specification(documented)),
     open_path("docs", docs.show_docs),
-    rest_path("summary", GET=summary.get_summary),
-    rest_path("account", DELETE=account.delete_own_account),
-    rest_path("account/export", GET=account.export_own_account),
     # Last: whatever else lies under /api/, so that no HTML page answers there even in DEBUG.
     re_path("", csrf_exempt(not_found)),
 ]

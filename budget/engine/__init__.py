@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from budget.engine.account import delete_account
+from budget.engine.account import delete_account, export_account
 from budget.engine.alerts import acknowledge, raise_custom_alert
 from budget.engine.answers import (
     describe_alerts,
@@ -22,6 +22,7 @@ __all__ = [
     "describe_alerts",
     "describe_events",
     "describe_thresholds",
+    "export_account",
     "merge_categories",
     "provision",
     "raise_custom_alert",

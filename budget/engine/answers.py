@@ -20,6 +20,8 @@ from budget.models import (
     AlertKind,
     AlertStatus,
     Calendar,
+    Cause,
+    EventKind,
     Ledger,
     LedgerState,
     PeriodType,
@@ -116,20 +118,20 @@ class AlertDict(TypedDict):
     as_of: AsOf
 
 
-@shape(CURRENT)
 class EventDict(TypedDict):
-    """Something that happened to an alert, with the numbers of then; `alert` is as it is now."""
+    """Something that has happened to an alert, and the alert as it is now."""
 
-    seq: int
-    kind: str
-    cause: str
-    at: str
-    total: str | None
-    limit: str | None
-    transaction: int | None
+    seq: Annotated[int, Field(ge=1, description="1, 2, 3, ...: the order of all events.")]
+    kind: Annotated[str, words(EventKind.values)]
+    cause: Annotated[str, words(Cause.values)]
+    at: MomentText
+    total: Annotated[MoneyText | None, Field(description="The total then; null for custom ones.")]
+    limit: Annotated[MoneyText | None, Field(description="The limit then; null for custom ones.")]
+    transaction: Annotated[Id | None, Field(description="What tipped it; may be gone by now.")]
     alert: AlertDict
 
 
+@shape(CURRENT)
 class CurrentDict(TypedDict):
     """The present period of a threshold."""
 

@@ -63,6 +63,16 @@ SELECT win.number, COALESCE((
 ), 0) FROM win
 """
 
+# Spending and income of any spans, each made of windows of one grain, by category or type.
+SUMMARY = """
+WITH win (number, grain, lo, hi) AS (VALUES {windows})
+SELECT win.number, r.{group}_id, SUM({signed}),
+SUM(CASE y.effect WHEN 'income' THEN r.amount ELSE 0 END), SUM(r.count)
+FROM win JOIN budget_rollup r ON r.grain = win.grain AND r.bucket >= win.lo AND r.bucket < win.hi
+JOIN budget_transactiontype y ON y.id = r.type_id
+WHERE r.user_id = %s GROUP BY win.number, r.{group}_id
+"""
+
 SAVE_LEDGER = "UPDATE budget_ledger SET as_of = %s, event_seq = %s WHERE user_id = %s"
 
 
@@ -80,6 +90,13 @@ def marks(count: int) -> str:
 def totals(windows: int) -> str:
     row = "(%s, %s, %s, %s, %s)"
     return TOTALS.format(windows=", ".join([row] * windows), signed=SIGNED_ROLLUP)
+
+
+@lru_cache(maxsize=512)
+def summary(windows: int, group: str) -> str:
+    """group: category or type."""
+    rows = ", ".join(["(%s, %s, %s, %s)"] * windows)
+    return SUMMARY.format(windows=rows, group=group, signed=SIGNED_ROLLUP)
 
 
 def run(steps: Sequence[Step]) -> list[tuple[Any, ...]]:

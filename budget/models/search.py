@@ -18,6 +18,9 @@ class SearchField(models.TextField[str, str]):
     by every write that goes through the ORM, so that no writer has to think of it.
     """
 
+    # Not asked back with every insert, as a column with a default of the database's is otherwise.
+    db_returning = False
+
     def __init__(self, *, of: str = "", **options: Any) -> None:
         """of: the name of the text's own field."""
         self.of = of

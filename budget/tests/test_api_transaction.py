@@ -348,8 +348,8 @@ class ListTestCase(ApiTestCase):
 
     def test_wrong_parameters_are_named_all_at_once(self) -> None:
         self.assertEqual(
-            set(self.wrong_parameters(f"{PATH}?foo=1&limit=201&date_from=x&date_to=&user=me&q=a")),
-            {"foo", "limit", "date_from", "date_to", "user", "q"},
+            set(self.wrong_parameters(f"{PATH}?foo=1&limit=201&date_from=x&date_to=&user=me&words=a")),
+            {"foo", "limit", "date_from", "date_to", "user", "words"},
         )
 
     def test_odd_parameters_are_refused(self) -> None:

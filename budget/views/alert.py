@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import Q
+from pydantic import Field
 
 from budget.engine import (
     acknowledge,
@@ -15,7 +16,7 @@ from budget.engine import (
     raise_custom_alert,
     read_ledger,
 )
-from budget.engine.answers import AlertDict
+from budget.engine.answers import AlertDict, EventDict
 from budget.http import Answer, ApiRequest, Problem, created, takes, wrong
 from budget.http.shapes import PageDict
 from budget.models import Alert, AlertEvent, AlertStatus, LedgerState
@@ -44,7 +45,23 @@ def told(ledger: LedgerState, alert: Alert) -> Answer:
     return Answer({**describe_alerts(ledger, [alert])[0]}, row=alert)
 
 
-@takes(query=AlertQuery, steady=True, answer=PageDict[AlertDict])
+class AlertPageDict(PageDict[AlertDict]):
+    """One page of alerts."""
+
+    since: Annotated[
+        int, Field(ge=0, description="Where the change feed goes on from what is listed here.")
+    ]
+
+
+class FeedDict(PageDict[EventDict]):
+    """What has happened to the alerts, in order."""
+
+    since: Annotated[
+        int, Field(ge=0, description="Where to go on, also where nothing has happened.")
+    ]
+
+
+@takes(query=AlertQuery, steady=True, answer=AlertPageDict | FeedDict)
 def list_alerts(request: ApiRequest, query: AlertQuery) -> Answer:
     """The user's alerts, opened last first; or, with `since`, what has happened to them."""
 

@@ -78,7 +78,7 @@ def list_transactions(request: ApiRequest, query: TransactionQuery) -> Answer:
     return page(request, query, found(request, query), ORDERS[query.ordering], describe)
 
 
-@takes(query=TransactionFilters)
+@takes(query=TransactionFilters, media="text/csv")
 def export_transactions(request: ApiRequest, query: TransactionFilters) -> Stream:
     """All transactions that meet the filters, as CSV that a spreadsheet can open safely."""
     pages = walk(found(request, query), ORDERS[query.ordering], EXPORT_PAGE)

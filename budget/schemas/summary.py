@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from budget.engine.summary import GROUPS, PERIODS
+from budget.schemas.base import Query
+from budget.schemas.fields import Day, one_of
+
+
+class SummaryQuery(Query):
+    """Two dates, and by what their sums are cut."""
+
+    date_from: Annotated[Day, Field(description="The first day that counts.")]
+    date_to: Annotated[Day, Field(description="The last day that counts.")]
+    period: Annotated[
+        str,
+        one_of(tuple(PERIODS)),
+        Field(description="Also the sums of every day, week, month, quarter or year between them."),
+    ] = "none"
+    group_by: Annotated[
+        str | None,
+        one_of(GROUPS),
+        Field(description="Also the sums of every category or transaction type."),
+    ] = None
+
+    @model_validator(mode="after")
+    def dates_in_order(self) -> Self:
+        if self.date_from > self.date_to:
+            raise ValueError("date_from lies after date_to.")
+        return self

@@ -1,0 +1,32 @@
+"""/api/account"""
+
+from __future__ import annotations
+
+from accounts.authentication import PEOPLE, SESSION_ONLY, check_recent
+from budget.engine import delete_account, export_account
+from budget.http import Answer, ApiRequest, Problem, Stream, takes, wrong
+from budget.http.shapes import DeletedDict
+from budget.schemas.account import DeletionBody
+
+
+@takes(kinds=PEOPLE, tagged=False)
+def export_own_account(request: ApiRequest) -> Stream:
+    """Everything that is stored of the user, as one JSON file, without the secrets."""
+    return Stream(
+        chunks=export_account(request.user.pk),
+        content_type="application/json",
+        filename="account.json",
+    )
+
+
+@takes(body=DeletionBody, kinds=SESSION_ONLY, tagged=False, answer=DeletedDict)
+def delete_own_account(request: ApiRequest, body: DeletionBody) -> Answer:
+    """Delete the account with everything in it, at once and for good; `confirm` names the user."""
+    check_recent(request.credential)
+    names = {name.casefold() for name in (request.user.username, request.user.email) if name}
+    if body.confirm.casefold() not in names:
+        detail = "Must be your user name or your e-mail address."
+        raise wrong(Problem.VALIDATION, [{"detail": detail, "pointer": "#/confirm"}])
+    user_id = request.user.pk
+    delete_account(user_id)
+    return Answer({"id": user_id})
