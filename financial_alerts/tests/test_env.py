@@ -188,3 +188,54 @@ def test_the_example_lists_every_variable_and_is_not_good_as_it_is() -> None:
     said = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY: missing"):
         env.read(said)
+
+
+@pytest.mark.parametrize("origins", ["app.example.com", "*,https://a.example.com", "https://a/b"])
+def test_cors_takes_origins_or_any(origins: str) -> None:
+    assert list(problems(CORS_ALLOWED_ORIGINS=origins)) == ["CORS_ALLOWED_ORIGINS"]
+    env.read(PRODUCTION | {"CORS_ALLOWED_ORIGINS": "*"})
+
+
+@pytest.mark.parametrize("name", ["CSRF_COOKIE_DOMAIN", "PASSKEY_DOMAIN"])
+@pytest.mark.parametrize("domain", ["https://example.com", "example.com:443", "*", "a b"])
+def test_a_domain_is_a_bare_name(name: str, domain: str) -> None:
+    assert list(problems(**{name: domain})) == [name]
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "memcached://a:1", "redis://", "redis:///0"])
+def test_redis_has_an_address(url: str) -> None:
+    assert list(problems(REDIS_URL=url)) == ["REDIS_URL"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp.example.com",
+        "imap://u:hunter2@smtp.example.com",
+        "smtp://",
+        "submission://u:hunter2@smtp.example.com:port",
+        "submission://u:hunter2@smtp.example.com/?tls=1",
+        "submission://u:hunter2@smtp.example.com:99999",
+    ],
+)
+def test_a_mail_server_has_an_address_whose_password_is_not_told(url: str) -> None:
+    told = problems(EMAIL_URL=url)
+    assert list(told) == ["EMAIL_URL"]
+    assert "hunter2" not in told["EMAIL_URL"]
+
+
+def test_each_way_to_a_mail_server_has_its_port_and_its_tls() -> None:
+    assert env.mail_of("smtp://localhost") == env.MailServer("localhost", 25)
+    assert env.mail_of("submission://u:p@h") == env.MailServer("h", 587, "u", "p", starttls=True)
+    assert env.mail_of("smtps://u:p@h:2465/") == env.MailServer("h", 2465, "u", "p", tls=True)
+
+
+@pytest.mark.parametrize("sender", ["alerts", "Alerts <alerts>", "<>", "@example.com"])
+def test_mail_comes_from_an_address(sender: str) -> None:
+    assert list(problems(DEFAULT_FROM_EMAIL=sender)) == ["DEFAULT_FROM_EMAIL"]
+    env.read(PRODUCTION | {"DEFAULT_FROM_EMAIL": "Alerts <alerts@example.com>"})
+
+
+@pytest.mark.parametrize("count", ["-1", "x", "1.5", "11"])
+def test_proxies_are_counted(count: str) -> None:
+    assert list(problems(TRUSTED_PROXY_COUNT=count)) == ["TRUSTED_PROXY_COUNT"]

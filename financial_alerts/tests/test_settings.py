@@ -21,6 +21,10 @@ PRODUCTION = {
     "SECURE_HSTS_INCLUDE_SUBDOMAINS": "true",
     "SECURE_HSTS_PRELOAD": "true",
 }
+SERVERS = {
+    "REDIS_URL": "redis://redis.example.com:6379/0",
+    "EMAIL_URL": "smtps://alerts:pw@smtp.example.com",
+}
 SHOW = """
 import json, django
 from django.conf import settings
@@ -90,9 +94,10 @@ def test_production_is_safe_without_being_asked(tmp_path: Path) -> None:
 
 def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:
     command = [str(ROOT / "manage.py"), "check", "--deploy", "--fail-level", "INFO"]
-    done = start(command, PRODUCTION, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "no issues (0 silenced)" in done.stdout
+    for more in ({}, SERVERS | {"CORS_ALLOWED_ORIGINS": "https://app.example.com"}):
+        done = start(command, PRODUCTION | more, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "no issues (0 silenced)" in done.stdout
 
 
 def test_the_deployment_check_sees_what_is_switched_off(tmp_path: Path) -> None:
@@ -131,6 +136,61 @@ def test_postgresql_keeps_connections_checked_and_named(tmp_path: Path) -> None:
     }
 
 
+def test_without_servers_of_its_own_it_takes_the_database_and_prints_mail(tmp_path: Path) -> None:
+    settings = settings_of(PRODUCTION, tmp_path)
+    assert settings["SESSION_ENGINE"] == "django.contrib.sessions.backends.db"
+    assert settings["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
+    caches = settings["CACHES"]
+    assert isinstance(caches, dict)
+    assert list(caches) == ["default"]
+    assert caches["default"]["BACKEND"] == "django.core.cache.backends.db.DatabaseCache"
+
+
+def test_redis_counts_limits_and_keeps_sessions_at_hand(tmp_path: Path) -> None:
+    url = "rediss://alerts:pw@redis.example.com:6379/0"
+    settings = settings_of(PRODUCTION | {"REDIS_URL": url}, tmp_path)
+    caches = settings["CACHES"]
+    assert isinstance(caches, dict)
+    assert {caches[name]["LOCATION"] for name in ("default", "sessions")} == {url}
+    assert settings["SESSION_ENGINE"] == "django.contrib.sessions.backends.cached_db"
+    assert settings["SESSION_CACHE_ALIAS"] == "sessions"
+    for cache in ("default", "sessions"):
+        assert caches[cache]["OPTIONS"]["fallback"] in caches
+
+
+def test_mail_goes_to_the_server_that_is_named(tmp_path: Path) -> None:
+    said = {
+        "EMAIL_URL": "submission://alerts%40example.com:p%2Fw@smtp.example.com",
+        "DEFAULT_FROM_EMAIL": "Alerts <alerts@example.com>",
+    }
+    settings = settings_of(PRODUCTION | said, tmp_path)
+    expected = {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": "smtp.example.com",
+        "EMAIL_PORT": 587,
+        "EMAIL_HOST_USER": "alerts@example.com",
+        "EMAIL_HOST_PASSWORD": "p/w",
+        "EMAIL_USE_TLS": True,
+        "EMAIL_USE_SSL": False,
+        "EMAIL_TIMEOUT": 10,
+        "DEFAULT_FROM_EMAIL": "Alerts <alerts@example.com>",
+        "SERVER_EMAIL": "Alerts <alerts@example.com>",
+    }
+    assert {name: settings[name] for name in expected} == expected
+
+
+def test_cookies_go_to_named_origins_and_never_to_any(tmp_path: Path) -> None:
+    for said, any_origin, origins, cookies in (
+        ("", False, [], False),
+        ("https://app.example.com", False, ["https://app.example.com"], True),
+        ("*", True, [], False),
+    ):
+        settings = settings_of(PRODUCTION | {"CORS_ALLOWED_ORIGINS": said}, tmp_path)
+        assert settings["CORS_ALLOW_ALL_ORIGINS"] is any_origin
+        assert settings["CORS_ALLOWED_ORIGINS"] == origins
+        assert settings["CORS_ALLOW_CREDENTIALS"] is cookies
+
+
 @pytest.mark.parametrize("debug", ["true", "false"])
 def test_a_line_is_logged_once_and_from_the_level_on(tmp_path: Path, debug: str) -> None:
     code = (
@@ -152,11 +212,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings["LOGGING"]["root"]["level"] == "DEBUG"
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL"])
 def test_a_file_variable_works_through_the_whole_settings(tmp_path: Path, name: str) -> None:
     file = tmp_path / "mounted"
-    file.write_text(PRODUCTION[name])
-    environ = {other: value for other, value in PRODUCTION.items() if other != name}
+    said = PRODUCTION | SERVERS
+    file.write_text(said[name])
+    environ = {other: value for other, value in said.items() if other != name}
     assert settings_of(environ | {f"{name}_FILE": str(file)}, tmp_path) == settings_of(
-        PRODUCTION, tmp_path
+        said, tmp_path
     )
