@@ -44,6 +44,7 @@ def create_token(request: ApiRequest, body: TokenBody) -> Answer:
 
 @takes(kinds=PEOPLE, tagged=False, answer=TokenDict)
 def get_token(request: ApiRequest, key: int) -> Answer:
+    """One token, without its secret."""
     return Answer({**pick(mine(request), key).to_dict()})
 
 

@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from budget.views import problems
+
 handler400 = "budget.http.bad_request"
 handler404 = "budget.http.not_found"
 handler500 = "budget.http.server_error"
@@ -18,5 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/", include("budget.urls")),
     path("", RedirectView.as_view(url="/api/docs")),
+    path("problems", problems.list_problems),
+    path("problems/<slug:slug>", problems.show_problem),
     path("", include("accounts.urls")),
 ]

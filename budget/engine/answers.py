@@ -38,6 +38,29 @@ PeriodEnd = Annotated[DayText, Field(description="The first day after the period
 Percent = Annotated[int, Field(description="Total in whole percents of the limit, rounded down.")]
 Level = Annotated[int, Field(ge=1, le=MAX_PERCENT)]
 THEN = {"total": "162.40", "limit": "150.00", "at": "2018-03-05T18:02:11.482113Z"}
+ALERT: dict[str, object] = {
+    "id": 88,
+    "user": 7,
+    "kind": "threshold",
+    "threshold": 3,
+    "level": 100,
+    "status": "open",
+    "active": True,
+    "message": "Groceries: 162.40 of 150.00 spent in March 2018, 108 %",
+    "period_start": "2018-03-01",
+    "period_end": "2018-04-01",
+    "total": "162.40",
+    "limit": "150.00",
+    "percent": 108,
+    "then": THEN,
+    "transaction": 1207,
+    "opened_at": "2018-03-05T18:02:11.482113Z",
+    "resolved_at": None,
+    "acknowledged_at": None,
+    "episodes": 1,
+    "late": False,
+    "as_of": "2018-03-05",
+}
 CURRENT = {
     "period_start": "2018-03-01",
     "period_end": "2018-04-01",
@@ -58,31 +81,7 @@ class ThenDict(TypedDict):
     at: MomentText
 
 
-@shape(
-    {
-        "id": 88,
-        "user": 7,
-        "kind": "threshold",
-        "threshold": 3,
-        "level": 100,
-        "status": "open",
-        "active": True,
-        "message": "Groceries: 162.40 of 150.00 spent in March 2018, 108 %",
-        "period_start": "2018-03-01",
-        "period_end": "2018-04-01",
-        "total": "162.40",
-        "limit": "150.00",
-        "percent": 108,
-        "then": THEN,
-        "transaction": 1207,
-        "opened_at": "2018-03-05T18:02:11.482113Z",
-        "resolved_at": None,
-        "acknowledged_at": None,
-        "episodes": 1,
-        "late": False,
-        "as_of": "2018-03-05",
-    }
-)
+@shape(ALERT)
 class AlertDict(TypedDict):
     """A level reached in one period (kind threshold), or a message of the user's own (custom).
 
@@ -118,6 +117,18 @@ class AlertDict(TypedDict):
     as_of: AsOf
 
 
+@shape(
+    {
+        "seq": 17,
+        "kind": "opened",
+        "cause": "transaction",
+        "at": "2018-03-05T18:02:11.482113Z",
+        "total": "162.40",
+        "limit": "150.00",
+        "transaction": 1207,
+        "alert": ALERT,
+    }
+)
 class EventDict(TypedDict):
     """Something that has happened to an alert, and the alert as it is now."""
 

@@ -26,6 +26,23 @@ class PageDict(TypedDict, Generic[Item]):
 
 
 @with_config(ConfigDict(extra="forbid"))
+class FeedDict(PageDict[Item], Generic[Item]):
+    """One page of what changes, and where the change feed goes on from it."""
+
+    since: Annotated[
+        int,
+        Field(ge=0, description="Send it as `since` to get what has happened after this answer."),
+    ]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class ItemsDict(TypedDict, Generic[Item]):
+    """The rows that one request has stored, in the order in which they were sent."""
+
+    items: list[Item]
+
+
+@with_config(ConfigDict(extra="forbid"))
 class FlippedDict(TypedDict):
     """The alerts that a write has opened and resolved, as they are now."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import TypeAdapter
 
-from budget.http.shapes import FlippedDict, PageDict
+from budget.http.shapes import FlippedDict
 from budget.schemas import Body
 
 Json = dict[str, Any]
@@ -39,36 +40,44 @@ class Components:
 
     def answered(self, answer: Any, *, write: bool) -> Json:
         """What an answer is; a write's says which alerts it has opened and resolved."""
-        name = name_of(answer)
+        if get_origin(answer) in (Union, UnionType):
+            return {"anyOf": [self.answered(one, write=write) for one in get_args(answer)]}
+        name, schema = name_of(answer), schema_of(answer)
         if not write:
-            return self.add(name, schema_of(answer))
-        schema = schema_of(answer)
+            return self.add(name, schema)
         schema["properties"]["alerts"] = self.add("Flipped", schema_of(FlippedDict))
         schema["required"].append("alerts")
-        for example in schema.get("examples", ()):
+        for example in schema["examples"]:
             example["alerts"] = NO_FLIPS
         return self.add(f"{name}Written", schema)
 
-    def example(self, reference: Json) -> Any:
-        """The example of a schema that has been added."""
-        return self.schemas[reference["$ref"].removeprefix(REF)]["examples"][0]
+    def content(self, reference: Json) -> Json:
+        """A schema that has been added, or several to choose from, with an example of each."""
+        names = [one["$ref"].removeprefix(REF) for one in reference.get("anyOf", [reference])]
+        examples = {name: {"value": self.schemas[name]["examples"][0]} for name in names}
+        return {"schema": reference, "examples": examples}
 
 
 def schema_of(answer: Any) -> Json:
-    """The JSON Schema of a TypedDict, with an example if it is one page of a list."""
+    """The JSON Schema of a TypedDict; a list of rows has its example made from theirs."""
     schema = TypeAdapter(answer).json_schema(mode="serialization", ref_template=REF + "{model}")
     schema = copy.deepcopy(schema)
-    if get_origin(answer) is PageDict:
-        items = schema_of(get_args(answer)[0])["examples"]
-        schema["examples"] = [{"items": items, "next": None, "previous": None}]
+    if "examples" not in schema and "items" in schema["properties"]:
+        item = schema["properties"]["items"]["items"]["$ref"].removeprefix(REF)
+        numbers = {name for name in schema["required"] if is_number(schema["properties"][name])}
+        example = {name: 17 if name in numbers else None for name in schema["required"]}
+        schema["examples"] = [example | {"items": schema["$defs"][item]["examples"]}]
     return schema
+
+
+def is_number(schema: Json) -> bool:
+    return schema.get("type") == "integer"
 
 
 def name_of(answer: Any) -> str:
     """TransactionDict is told of as Transaction, PageDict[TransactionDict] as TransactionPage."""
-    if get_origin(answer) is PageDict:
-        return f"{name_of(get_args(answer)[0])}Page"
-    return public_name(answer.__name__)
+    items = "".join(name_of(item) for item in get_args(answer))
+    return items + public_name((get_origin(answer) or answer).__name__)
 
 
 def public_name(name: str) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, get_origin
+from typing import Any
 
 from django.urls import URLPattern
 
 from accounts.authentication import SESSION_ONLY, Kind
 from budget.http.door import Handler
 from budget.http.problems import Problem
-from budget.http.shapes import PageDict
 from budget.openapi.components import Components, Json
 from budget.openapi.parameters import in_headers, in_path, in_query
 from budget.schemas.page import ListQuery
@@ -68,8 +67,8 @@ def operation(components: Components, url: URLPattern, method: str, handler: Han
     if said[2]:
         told["description"] = " ".join(said[2].split())
     if handler.body is not None:
-        reference = components.sent(handler.body)
-        content = {"schema": reference, "example": components.example(reference)}
+        bodies = [components.sent(body) for body in (handler.body, handler.many) if body]
+        content = components.content({"anyOf": bodies} if handler.many else bodies[0])
         told["requestBody"] = {"required": True, "content": {"application/json": content}}
     return told
 
@@ -88,10 +87,9 @@ def security(method: str, handler: Handler) -> list[Json]:
 
 
 def responses(components: Components, method: str, handler: Handler, asked: list[Json]) -> Json:
-    content: Json = {"schema": {"type": "string"}}
+    content: Json = {"schema": {"type": "object" if is_json(handler) else "string"}}
     if handler.answer is not None:
-        reference = components.answered(handler.answer, write=method != "GET")
-        content = {"schema": reference, "example": components.example(reference)}
+        content = components.content(components.answered(handler.answer, write=method != "GET"))
     found = {
         str(handler.status): {
             "description": HTTPStatus(handler.status).phrase,
@@ -106,12 +104,16 @@ def responses(components: Components, method: str, handler: Handler, asked: list
     return found | {str(s): {"$ref": f"#/components/responses/Problem{s}"} for s in statuses}
 
 
+def is_json(handler: Handler) -> bool:
+    return handler.media == "application/json"
+
+
 def headers(method: str, handler: Handler) -> Iterator[str]:
-    if handler.tagged and handler.media == "application/json" and method != "DELETE":
+    if handler.tagged and is_json(handler) and method != "DELETE":
         yield "ETag"
     if handler.status == HTTPStatus.CREATED:
         yield "Location"
-    if get_origin(handler.answer) is PageDict:
+    if lists(handler):
         yield "Link"
 
 

@@ -62,11 +62,12 @@ ThresholdInQuery = Annotated[
 
 
 class AlertQuery(ListQuery):
-    """q: words in the threshold's name or the user's own message. active: open, and the user's day
-    lies within its period. threshold: by id or slug. level: a percent. category: by name, any
-    number of times; the category that the threshold has now. period: a date; alerts of the periods
-    that it lies in. since: the change feed instead of the list, from that event on; goes with limit
-    alone.
+    """q: words in the threshold's name or the user's own message. status: open as long as it is
+    true. kind: custom are those of the user's own. acknowledged: seen by the user or not. active:
+    open, and the user's day lies within its period. threshold: by id or slug. level: a percent.
+    category: by name, any number of times; the category that the threshold has now. period: a date;
+    alerts of the periods that it lies in. since: the change feed instead of the list, from that
+    event on; goes with limit alone.
     """
 
     status: Annotated[str, one_of(AlertStatus.values)] | None = None

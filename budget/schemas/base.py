@@ -83,7 +83,14 @@ def partial(schema: type[B], shown: dict[str, Any]) -> type[B]:
         model_config = example(shown)
 
     fields: dict[str, Any] = {
-        name: (Annotated[info.annotation, Field(), *info.metadata], None)
+        name: (
+            Annotated[
+                info.annotation,
+                Field(description=info.description, json_schema_extra=info.json_schema_extra),
+                *info.metadata,
+            ],
+            None,
+        )
         for name, info in schema.model_fields.items()
     }
     return cast(type[B], create_model(f"Partial{schema.__name__}", __base__=Partial, **fields))

@@ -9,9 +9,10 @@ from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 
 from budget.models import Category, PeriodType, TransactionType
 from budget.models.text import fold
-from budget.schemas.fields import asker, nothing_here
+from budget.schemas.fields import NO_NUL, asker, nothing_here
 
 MAX_REPEATS = 50
+TEXT = {"type": "string", "pattern": NO_NUL}
 
 
 def at_most(values: Sequence[str]) -> Sequence[str]:
@@ -47,10 +48,10 @@ def any_number_of(schema: dict[str, Any]) -> WithJsonSchema:
 
 
 CategoriesInQuery = Annotated[
-    tuple[Category, ...], PlainValidator(categories_named), any_number_of({"type": "string"})
+    tuple[Category, ...], PlainValidator(categories_named), any_number_of(TEXT)
 ]
 TypesInQuery = Annotated[
-    tuple[TransactionType, ...], PlainValidator(types_with_slugs), any_number_of({"type": "string"})
+    tuple[TransactionType, ...], PlainValidator(types_with_slugs), any_number_of(TEXT)
 ]
 PeriodTypesInQuery = Annotated[
     tuple[str, ...],

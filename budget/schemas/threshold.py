@@ -103,9 +103,9 @@ class ThresholdBody(Body):
 
 
 class ThresholdQuery(ListQuery):
-    """q: words in the name. type: of the period, category: by name, each any number of times.
-    enabled: true or false. level_reached: a percent; those that have now reached a level of it or
-    more.
+    """q: words in the name. type: of the period, any number of times. category: by name, any number
+    of times. enabled: true or false. level_reached: a percent; those that have now reached a level
+    of it or more.
     """
 
     type: PeriodTypesInQuery = ()

@@ -76,7 +76,10 @@ class TransactionBatch(Body):
     items: Annotated[
         list[TransactionBody],
         AfterValidator(some_items),
-        Field(description=f"1 to {MAX_ITEMS} transactions."),
+        Field(
+            description=f"1 to {MAX_ITEMS} transactions.",
+            json_schema_extra={"minItems": 1, "maxItems": MAX_ITEMS},
+        ),
     ]
 
 
@@ -84,9 +87,10 @@ ORDERINGS = ("-date", "date", "-amount", "amount", "-id", "id")
 
 
 class TransactionFilters(SearchQuery):
-    """q: words in the description or the category's name. category: by name, type: by slug, each
-    any number of times. date_from, date_to, amount_min, amount_max: inclusive. ordering: by date,
-    amount or id, a minus for the other way round; rows of the same by their ids.
+    """q: words in the description or the category's name. category: by name, any number of times.
+    type: by slug, any number of times. date_from, date_to: inclusive. amount_min, amount_max: in
+    the user's currency, inclusive. external_id: the whole of it. ordering: by date, amount or id, a
+    minus for the other way round; rows of the same by their ids.
     """
 
     category: CategoriesInQuery = ()
@@ -95,7 +99,7 @@ class TransactionFilters(SearchQuery):
     date_to: Day | None = None
     amount_min: AmountOrZero | None = None
     amount_max: AmountOrZero | None = None
-    external_id: str | None = None
+    external_id: ExternalId | None = None
     ordering: Annotated[str, one_of(ORDERINGS)] = "-date"
 
     @model_validator(mode="after")

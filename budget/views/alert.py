@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Any
 
 from django.db.models import Q
-from pydantic import Field
 
 from budget.engine import (
     acknowledge,
@@ -18,7 +17,7 @@ from budget.engine import (
 )
 from budget.engine.answers import AlertDict, EventDict
 from budget.http import Answer, ApiRequest, Problem, created, takes, wrong
-from budget.http.shapes import PageDict
+from budget.http.shapes import FeedDict
 from budget.models import Alert, AlertEvent, AlertStatus, LedgerState
 from budget.models.alert import AlertQuerySet
 from budget.models.search import matching
@@ -45,23 +44,7 @@ def told(ledger: LedgerState, alert: Alert) -> Answer:
     return Answer({**describe_alerts(ledger, [alert])[0]}, row=alert)
 
 
-class AlertPageDict(PageDict[AlertDict]):
-    """One page of alerts."""
-
-    since: Annotated[
-        int, Field(ge=0, description="Where the change feed goes on from what is listed here.")
-    ]
-
-
-class FeedDict(PageDict[EventDict]):
-    """What has happened to the alerts, in order."""
-
-    since: Annotated[
-        int, Field(ge=0, description="Where to go on, also where nothing has happened.")
-    ]
-
-
-@takes(query=AlertQuery, steady=True, answer=AlertPageDict | FeedDict)
+@takes(query=AlertQuery, steady=True, answer=FeedDict[AlertDict] | FeedDict[EventDict])
 def list_alerts(request: ApiRequest, query: AlertQuery) -> Answer:
     """The user's alerts, opened last first; or, with `since`, what has happened to them."""
 
@@ -125,6 +108,7 @@ def create_alert(request: ApiRequest, body: AlertBody) -> Answer:
 
 @takes(steady=True, answer=AlertDict)
 def get_alert(request: ApiRequest, key: int) -> Answer:
+    """One alert, with the numbers as they are now."""
     return told(request.ledger, pick(mine(request), key))
 
 

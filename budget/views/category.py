@@ -34,22 +34,26 @@ def list_categories(request: ApiRequest, query: ListQuery) -> Answer:
 
 @takes(body=CategoryBody, answer=CategoryDict, status=201)
 def create_category(request: ApiRequest, body: CategoryBody) -> Answer:
+    """Store a category."""
     row = store(Category(user=request.user), body.to_store())
     return created(request, {**row.to_dict()}, row)
 
 
 @takes(answer=CategoryDict)
 def get_category(request: ApiRequest, key: int | str) -> Answer:
+    """One category."""
     return shown(pick(mine(request), key))
 
 
 @takes(body=CategoryBody, answer=CategoryDict)
 def replace_category(request: ApiRequest, body: CategoryBody, key: int | str) -> Answer:
+    """Rename a category; without a slug it keeps its own."""
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
 @takes(body=partial(CategoryBody, {"name": "Bread"}), answer=CategoryDict)
 def change_category(request: ApiRequest, body: CategoryBody, key: int | str) -> Answer:
+    """Set the fields of a category that are sent."""
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 

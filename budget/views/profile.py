@@ -22,6 +22,7 @@ def seen(request: ApiRequest) -> Profile:
 
 @takes(answer=ProfileDict)
 def get_profile(request: ApiRequest) -> Answer:
+    """The user's settings."""
     return shown(mine(request))
 
 
@@ -33,4 +34,5 @@ def replace_profile(request: ApiRequest, body: ProfileBody) -> Answer:
 
 @takes(body=partial(ProfileBody, {"month_start": 25}), answer=ProfileDict)
 def change_profile(request: ApiRequest, body: ProfileBody) -> Answer:
+    """Set the settings that are sent; every period is cut anew in the same commit."""
     return shown(store(seen(request), body.to_store()))

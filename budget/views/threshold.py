@@ -73,22 +73,26 @@ def list_thresholds(request: ApiRequest, query: ThresholdQuery) -> Answer:
 
 @takes(body=ThresholdBody, answer=DescribedThreshold, status=201)
 def create_threshold(request: ApiRequest, body: ThresholdBody) -> Answer:
+    """Store a threshold; the levels that are reached already open alerts at once."""
     threshold = Threshold(user=request.user)
     return created(request, save(request, threshold, body).body, threshold)
 
 
 @takes(steady=True, answer=DescribedThreshold)
 def get_threshold(request: ApiRequest, key: int | str) -> Answer:
+    """One threshold with its present period."""
     return with_period(request.ledger, pick(mine(request), key))
 
 
 @takes(body=ThresholdBody, answer=DescribedThreshold)
 def replace_threshold(request: ApiRequest, body: ThresholdBody, key: int | str) -> Answer:
+    """Set every field of a threshold; one that is left out gets its default."""
     return save(request, chosen(request, mine(request), key), body)
 
 
 @takes(body=partial(ThresholdBody, {"enabled": False}), answer=DescribedThreshold)
 def change_threshold(request: ApiRequest, body: ThresholdBody, key: int | str) -> Answer:
+    """Set the fields of a threshold that are sent."""
     return save(request, chosen(request, mine(request), key), body)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from budget.engine import record_transactions
 from budget.http import Answer, ApiRequest, Stream, created, takes
-from budget.http.shapes import DeletedDict, PageDict
+from budget.http.shapes import DeletedDict, ItemsDict, PageDict
 from budget.models import Transaction
 from budget.models.search import matching
 from budget.models.transaction import TransactionDict, TransactionQuerySet
@@ -89,7 +89,12 @@ def export_transactions(request: ApiRequest, query: TransactionFilters) -> Strea
     )
 
 
-@takes(body=TransactionBody, many=TransactionBatch, answer=TransactionDict, status=201)
+@takes(
+    body=TransactionBody,
+    many=TransactionBatch,
+    answer=TransactionDict | ItemsDict[TransactionDict],
+    status=201,
+)
 def create_transaction(request: ApiRequest, body: TransactionBody | TransactionBatch) -> Answer:
     """Store a transaction, or with `items` up to 1,000 at once: all of them or none."""
     if isinstance(body, TransactionBatch):
@@ -100,19 +105,23 @@ def create_transaction(request: ApiRequest, body: TransactionBody | TransactionB
 
 @takes(answer=TransactionDict)
 def get_transaction(request: ApiRequest, key: int) -> Answer:
+    """One transaction."""
     return shown(pick(mine(request), key))
 
 
 @takes(body=TransactionBody, answer=TransactionDict)
 def replace_transaction(request: ApiRequest, body: TransactionBody, key: int) -> Answer:
+    """Set every field of a transaction; one that is left out gets its default."""
     return shown(save(request, chosen(request, mine(request), key), body))
 
 
 @takes(body=partial(TransactionBody, {"amount": "99.90"}), answer=TransactionDict)
 def change_transaction(request: ApiRequest, body: TransactionBody, key: int) -> Answer:
+    """Set the fields of a transaction that are sent."""
     return shown(save(request, chosen(request, mine(request), key), body))
 
 
 @takes(answer=DeletedDict)
 def delete_transaction(request: ApiRequest, key: int) -> Answer:
+    """Delete a transaction; the totals and alerts that it counted for follow."""
     return delete(chosen(request, mine(request), key))

@@ -33,22 +33,26 @@ def list_types(request: ApiRequest, query: ListQuery) -> Answer:
 
 @takes(body=TransactionTypeBody, answer=TransactionTypeDict, status=201)
 def create_type(request: ApiRequest, body: TransactionTypeBody) -> Answer:
+    """Store a transaction type of the user's own."""
     row = store(TransactionType(user=request.user), body.to_store())
     return created(request, {**row.to_dict()}, row)
 
 
 @takes(answer=TransactionTypeDict)
 def get_type(request: ApiRequest, key: int | str) -> Answer:
+    """One transaction type."""
     return shown(pick(mine(request), key))
 
 
 @takes(body=TransactionTypeBody, answer=TransactionTypeDict)
 def replace_type(request: ApiRequest, body: TransactionTypeBody, key: int | str) -> Answer:
+    """Set every field of a transaction type; without a slug it keeps its own."""
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
 @takes(body=partial(TransactionTypeBody, {"name": "Fees"}), answer=TransactionTypeDict)
 def change_type(request: ApiRequest, body: TransactionTypeBody, key: int | str) -> Answer:
+    """Set the fields of a transaction type that are sent."""
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 

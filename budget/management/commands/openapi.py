@@ -11,22 +11,30 @@ from django.urls import resolve
 
 from budget.http.public import OpenDoor
 from budget.openapi import Specification
+from budget.openapi.errors import errors_in_markdown
 
-COPY = Path(settings.BASE_DIR, "docs", "openapi.json")
+DOCS = Path(settings.BASE_DIR, "docs")
 
 
 class Command(BaseCommand):
     help = "Prints the API's description (OpenAPI 3.1), as /api/openapi.json answers it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--write", action="store_true", help=f"write it to docs/{COPY.name}")
+        parser.add_argument(
+            "--write", action="store_true", help="write docs/openapi.json and docs/errors.md"
+        )
 
     def handle(self, **options: Any) -> str | None:
-        text = specification().text
         if not options["write"]:
-            return text
-        COPY.write_text(text, encoding="utf-8")
-        return f"Written: docs/{COPY.name}"
+            return specification().text
+        for name, written in copies().items():
+            (DOCS / name).write_text(written, encoding="utf-8")
+        return f"Written to docs: {', '.join(copies())}"
+
+
+def copies() -> dict[str, str]:
+    """The files that are kept with the code, so that a change of the API shows in its history."""
+    return {"openapi.json": specification().text, "errors.md": errors_in_markdown()}
 
 
 def specification() -> Specification:
