@@ -194,6 +194,7 @@ class Door:
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={"Allow": self.allow})
         credential = authenticate(request)
+        request.credential = credential  # type: ignore[attr-defined]
         handler = self.handlers.get("GET" if request.method == "HEAD" else request.method or "")
         if handler is None:
             detail = f"Allowed here: {self.allow}."
@@ -218,7 +219,6 @@ def identified(
 ) -> ApiRequest:
     """The request, with whose rows it is about. Raises ApiError and Http404."""
     request.user = acting_for(credential, request, sent)
-    request.credential = credential  # type: ignore[attr-defined]
     return request  # type: ignore[return-value]
 
 

@@ -221,3 +221,20 @@ def test_a_file_variable_works_through_the_whole_settings(tmp_path: Path, name: 
     assert settings_of(environ | {f"{name}_FILE": str(file)}, tmp_path) == settings_of(
         said, tmp_path
     )
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_lines_are_for_people_with_debug_and_for_machines_without(
+    tmp_path: Path, debug: bool
+) -> None:
+    code = "import django, logging; django.setup(); logging.getLogger('budget').info('It is 5.')"
+    done = start(["-c", code], PRODUCTION | {"DEBUG": str(debug)}, tmp_path)
+    assert done.returncode == 0, done.stderr
+    if debug:
+        assert done.stderr.endswith(" INFO budget -: It is 5.\n")
+    else:
+        line = json.loads(done.stderr)
+        assert line.pop("time")
+        assert line == {
+            "level": "INFO", "logger": "budget", "message": "It is 5.", "request_id": "-"
+        }  # fmt: skip
