@@ -12,7 +12,6 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from fido2 import cbor
-from fido2.cose import ES256
 
 PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40
 
@@ -48,7 +47,11 @@ class Passkey:
         """What navigator.credentials.create() gives for the server's options, as JSON."""
         asked = options["publicKey"]
         self.user = asked["user"]["id"]
-        public = cbor.encode(ES256.from_cryptography_key(self.key.public_key()))
+        point = self.key.public_key().public_numbers()
+        # COSE: an elliptic key (1: 2) for ES256 (3: -7) on P-256 (-1: 1), then x and y.
+        public = cbor.encode(
+            {1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32), -3: point.y.to_bytes(32)}
+        )
         attested = bytes(16) + struct.pack(">H", len(self.id)) + self.id + public
         data = self.authenticator_data(asked["rp"]["id"], ATTESTED, attested)
         response = {

@@ -39,7 +39,7 @@ class AdminLogInTest(AccountTestCase):
         form = page.content.decode().partition("</form>")[0]
         hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
         answer = self.browser.post(path, dict(hidden) | data)
-        return answer.get("Location", answer.status_code)
+        return answer.headers.get("Location", answer.status_code)
 
     def log_in(self) -> Any:
         found = self.browser.get("/admin/auth/user/", follow=True)
@@ -161,7 +161,7 @@ class AdminLogInTest(AccountTestCase):
 
 class PagesTest(AccountTestCase):
     def names(self, patterns: Any, prefix: str = "") -> dict[str, URLPattern]:
-        found = {}
+        found: dict[str, URLPattern] = {}
         for pattern in patterns:
             if isinstance(pattern, URLResolver):
                 found |= self.names(pattern.url_patterns, prefix + str(pattern.pattern))

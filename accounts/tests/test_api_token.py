@@ -113,8 +113,8 @@ class MakingTest(TokenApiTestCase):
             ):
                 with self.subTest(value):
                     self.assertEqual(self.refused(expires_at=value), {"#/expires_at": reason})
-            for value in ("2026-03-01T12:00:01Z", "2036-01-01T00:00:00.5+01:00", None):
-                self.make(expires_at=value)
+            for end in ("2026-03-01T12:00:01Z", "2036-01-01T00:00:00.5+01:00", None):
+                self.make(expires_at=end)
 
     def test_fifty_are_in_force_at_once_and_no_more(self) -> None:
         for number in range(ApiToken.MAX_LIVE - 1):  # one is there already

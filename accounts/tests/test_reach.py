@@ -67,12 +67,13 @@ class ReachTestCase(ApiTestCase):
                     yield Route("HEAD", path, handler)
 
     def ask(
-        self, route: Route, body: object = None, query: str = "", **headers: str
+        self, route: Route, body: Any = None, query: str = "", **headers: str
     ) -> tuple[int, dict[str, Any]]:
         """The status and the problem that a request is answered with."""
         options: dict[str, Any] = {}
         if route.method not in READS:
-            options = {"data": json.dumps(body or {}), "content_type": "application/json"}
+            body = {} if body is None else body
+            options = {"data": json.dumps(body), "content_type": "application/json"}
         sent = {name.replace("_", "-"): text for name, text in headers.items()}
         answer = self.client.generic(route.method, route.path + query, headers=sent, **options)
         is_problem = answer["Content-Type"] == "application/problem+json"

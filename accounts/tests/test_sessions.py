@@ -123,7 +123,7 @@ class LifeTest(AccountTestCase):
             phone.is_in()
         seen = UserSession.objects.order_by("last_seen_at").last()
         assert seen is not None
-        self.assertEqual(seen.session_key, phone.token)
+        self.assertEqual({"X-Session-Token": seen.session_key}, phone.headers())
         self.assertGreater(seen.last_seen_at, timezone.now() + timedelta(days=2))
 
     def test_one_that_has_ended_meanwhile_does_not_come_back(self) -> None:
