@@ -141,7 +141,7 @@ class ParallelTestCase(TransactionTestCase):
     def test_a_poller_misses_nothing_and_sees_nothing_twice(self) -> None:
         self.alice = make_user("alice")
         self.headers = {"Authorization": f"Bearer {issue_token(self.alice)}"}
-        limit(self.alice, "10.00", levels=[10, 50, 100])
+        limit(self.alice, "10.00", of="Groceries", levels=[10, 50, 100])
         limit(self.alice, "5.00", "daily")
         failed: list[BaseException] = []
 
