@@ -237,18 +237,18 @@ class ApiToken(models.Model):
         expires_at: datetime | None = None,
     ) -> tuple[ApiToken, str]:
         """A new token of the user's and its secret, which cannot be had again."""
-        secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        hint = secret[: len(TOKEN_PREFIX) + 5]
-        token = cls.objects.create(
-            user=user,
-            name=name,
-            key=f"{search_key(name)} {search_key(hint)}",
-            scope=scope,
-            digest=digest(secret),
-            hint=hint,
-            expires_at=expires_at,
-        )
+        token = cls(user=user, name=name, scope=scope, expires_at=expires_at)
+        secret = token.seal()
+        token.save()
         return token, secret
+
+    def seal(self) -> str:
+        """Give a token that is not stored yet its secret, of which it keeps the digest alone."""
+        secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        self.hint = secret[: len(TOKEN_PREFIX) + 5]
+        self.digest = digest(secret)
+        self.key = f"{search_key(self.name)} {search_key(self.hint)}"
+        return secret
 
     def revoke(self) -> None:
         """Close the token at once and for good; one that is revoked stays as it was."""

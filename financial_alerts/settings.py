@@ -66,13 +66,13 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    # Before allauth, whose mails and pages it words anew.
-    "accounts",
     "allauth",
     "allauth.account",
     "allauth.headless",
     "allauth.mfa",
     "allauth.usersessions",
+    # After allauth, whose admin pages it replaces.
+    "accounts",
     "corsheaders",
     # Static files of Swagger UI, for the page that shows the API.
     "drf_spectacular_sidecar",
@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "financial_alerts.middleware.SecurityHeaders",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "financial_alerts.middleware.AddressThrottle",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -98,6 +99,8 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before the apps' own: allauth's mails and pages are worded anew here.
+        "DIRS": [BASE_DIR / "accounts" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -163,6 +166,15 @@ if environment.REDIS_URL is not None:
     }
     SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
     SESSION_CACHE_ALIAS = "sessions"
+
+# How often the API may be asked: (requests, seconds), or None for no limit. allauth has finer ones
+# of its own for logging in and for mails.
+THROTTLE_LIMITS = {
+    "credential": environment.THROTTLE_USER,
+    "address": environment.THROTTLE_ADDRESS,
+    "unauthenticated": environment.THROTTLE_UNAUTHENTICATED,
+}
+THROTTLE_REDIS_URL = environment.REDIS_URL.get_secret_value() if environment.REDIS_URL else None
 
 # Without a mail server mail is printed, so that a developer finds the codes that it carries.
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
@@ -241,9 +253,6 @@ CORS_EXPOSE_HEADERS = (
     "Location",
     "RateLimit",
     "RateLimit-Policy",
-    "RateLimit-Limit",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
     "Retry-After",
     "WWW-Authenticate",
     "X-Request-ID",

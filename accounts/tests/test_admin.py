@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from unittest import mock
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
-from django.test import TestCase
+from django.test import Client, TestCase
 from django.urls import reverse
 
-from accounts.models import ApiToken, Profile
+from accounts.models import ApiToken, Profile, digest
 from budget.models import Alert, Category, Ledger, Rollup, Threshold, Transaction
 from budget.tests.pages import add_url, delete_url, told
 from budget.tests.people import limit, open_levels, spend
@@ -87,7 +91,7 @@ class UserTest(AccountsTestCase):
         for _ in range(12):
             spend(self.alice, "5")
         ApiToken.issue(self.alice, "phone")
-        with mock.patch("accounts.admin.CAP", 10):
+        with mock.patch("accounts.admin.user.CAP", 10):
             page = self.client.get(delete_url(self.alice))
         self.assertContains(page, "Transactions: more than 10")
         self.assertContains(page, "Thresholds: 1")
@@ -213,10 +217,57 @@ class ApiTokenTest(AccountsTestCase):
         self.assertEqual(again, revoked)
         self.assertEqual(LogEntry.objects.count(), 3)
 
-    def test_a_token_is_neither_made_nor_changed_nor_deleted_here(self) -> None:
+    def test_a_token_is_neither_changed_nor_deleted_here(self) -> None:
         token, _ = ApiToken.issue(self.alice, "phone")
-        for url in (add_url(ApiToken), page_url(ApiToken, token.pk), delete_url(token)):
+        for url in (page_url(ApiToken, token.pk), delete_url(token)):
             self.assertEqual(self.client.post(url, {"post": "yes"}).status_code, 403)
+
+    def make(self, **fields: Any) -> Any:
+        sent = {"user": self.alice.pk, "name": "Bank feed", **fields}
+        return self.client.post(add_url(ApiToken), sent)
+
+    def test_a_services_token_is_shown_once_and_works(self) -> None:
+        page = self.make()
+        self.assertEqual(page["Cache-Control"], "no-store")
+        found = re.search(r'<code id="secret">(fa_[\w-]{43})</code>', page.content.decode())
+        assert found is not None
+        token = ApiToken.objects.get()
+        self.assertEqual(
+            (token.scope, token.user, token.name), ("service", self.alice, "Bank feed")
+        )
+        self.assertEqual(token.digest, digest(found[1]))
+        self.assertEqual(list(ApiToken.objects.matching("bank")), [token])
+        self.assertIn(str(token), str(LogEntry.objects.get()))
+        for url in (list_url(ApiToken), page_url(ApiToken, token.pk)):
+            self.assertNotContains(self.client.get(url), found[1])
+        self.assertNotIn(found[1], str(self.client.cookies))
+        header = {"Authorization": f"Bearer {found[1]}"}
+        answer = self.client.get(f"/api/profile?user={self.root.pk}", headers=header)
+        self.assertEqual(answer.json()["user"], self.root.pk)
+
+    def test_its_end_and_its_owner_have_to_make_sense(self) -> None:
+        for fields, wrong in (
+            ({"name": ""}, "name"),
+            ({"user": ""}, "user"),
+            ({"expires_at_0": "2018-01-01", "expires_at_1": "00:00:00"}, "expires_at"),
+        ):
+            errors = self.make(**fields).context["adminform"].form.errors
+            self.assertEqual(list(errors), [wrong])
+        User.objects.filter(pk=self.alice.pk).update(is_active=False)
+        self.assertEqual(list(self.make().context["adminform"].form.errors), ["user"])
+        self.assertFalse(ApiToken.objects.exists())
+
+    def test_the_scope_is_not_for_the_form_to_say(self) -> None:
+        self.make(scope="write", digest="0" * 64)
+        token = ApiToken.objects.get()
+        self.assertEqual(token.scope, "service")
+        self.assertNotEqual(token.digest, "0" * 64)
+
+    def test_only_a_superuser_makes_a_service(self) -> None:
+        self.help_with("view_apitoken", "add_apitoken", "change_apitoken", "view_user")
+        self.assertEqual(self.client.get(add_url(ApiToken)).status_code, 403)
+        self.assertEqual(self.make().status_code, 403)
+        self.assertFalse(ApiToken.objects.exists())
 
     def test_revoking_takes_the_right_to_change(self) -> None:
         token, _ = ApiToken.issue(self.alice, "phone")
@@ -228,3 +279,89 @@ class ApiTokenTest(AccountsTestCase):
         self.act(ApiToken, "revoke", token)
         token.refresh_from_db()
         self.assertIsNotNone(token.revoked_at)
+
+
+class LogInsTest(AccountsTestCase):
+    """Addresses, second factors and sessions of users."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rows: list[Any] = []
+        for user in (self.alice, self.root):
+            self.rows += [
+                EmailAddress.objects.create(user=user, email=f"{user}@example.com", verified=True),
+                Authenticator.objects.create(
+                    user=user, type=Authenticator.Type.TOTP, data={"secret": f"SECRET-OF-{user}"}
+                ),
+            ]
+
+    def log_in(self, user: User) -> tuple[Client, UserSession]:
+        """A browser of the user's and its session."""
+        browser = Client()
+        browser.force_login(user)
+        session = UserSession.objects.create(
+            user=user,
+            ip="203.0.113.7",
+            user_agent="Mozilla",
+            session_key=browser.cookies["sessionid"].value,
+        )
+        return browser, session
+
+    def test_no_page_shows_what_opens_an_account(self) -> None:
+        _, session = self.log_in(self.alice)
+        for row in (*self.rows, session):
+            for url in (list_url(type(row)), page_url(type(row), row.pk)):
+                page = self.client.get(url)
+                self.assertEqual(page.status_code, 200)
+                self.assertNotContains(page, "SECRET-OF")
+                self.assertNotContains(page, session.session_key)
+
+    def test_nothing_is_added_or_edited(self) -> None:
+        _, session = self.log_in(self.alice)
+        for row in (*self.rows, session):
+            for url in (add_url(type(row)), page_url(type(row), row.pk)):
+                self.assertEqual(self.client.post(url, {"verified": "on"}).status_code, 403)
+        page = self.client.post(delete_url(self.rows[0]), {"post": "yes"})
+        self.assertEqual(page.status_code, 403)
+
+    def test_an_address_is_found_by_its_text(self) -> None:
+        page = self.client.get(list_url(EmailAddress), {"q": "Alice@Example.com"})
+        self.assertEqual(list(page.context["cl"].result_list), [self.rows[0]])
+
+    def test_a_lost_second_factor_is_taken_away(self) -> None:
+        self.client.post(delete_url(self.rows[1]), {"post": "yes"})
+        self.assertEqual(list(Authenticator.objects.all()), [self.rows[3]])
+
+    def test_deleting_a_session_logs_it_out(self) -> None:
+        for delete in (
+            lambda row: self.client.post(delete_url(row), {"post": "yes"}),
+            lambda row: self.act(UserSession, "delete_selected", row, post="yes"),
+        ):
+            browser, session = self.log_in(self.alice)
+            self.assertEqual(browser.get("/api/profile").status_code, 200)
+            delete(session)
+            self.assertEqual(browser.get("/api/profile").status_code, 401)
+            self.assertFalse(UserSession.objects.exists())
+
+    def test_a_helper_does_not_disarm_a_superuser(self) -> None:
+        self.help_with("view_authenticator", "delete_authenticator")
+        for response in (
+            self.client.post(delete_url(self.rows[3]), {"post": "yes"}),
+            self.act(Authenticator, "delete_selected", self.rows[1], self.rows[3], post="yes"),
+        ):
+            self.assertEqual(told(response)[-1:], ["Only a superuser can do this to root."])
+        self.assertEqual(Authenticator.objects.count(), 2)
+        self.client.post(delete_url(self.rows[1]), {"post": "yes"})
+        self.assertEqual(list(Authenticator.objects.all()), [self.rows[3]])
+
+    def test_it_takes_the_right_to_delete(self) -> None:
+        self.help_with("view_authenticator")
+        self.assertEqual(self.client.post(delete_url(self.rows[1])).status_code, 403)
+
+    def test_all_of_it_goes_with_the_account(self) -> None:
+        self.log_in(self.alice)
+        page = self.client.get(delete_url(self.alice))
+        self.assertContains(page, "Authenticators: 1")
+        self.client.post(delete_url(self.alice), {"post": "yes"})
+        for model in (EmailAddress, Authenticator, UserSession):
+            self.assertFalse(model._base_manager.filter(user=self.alice.pk).exists())

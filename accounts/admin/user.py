@@ -1,18 +1,17 @@
-"""Accounts: users, their settings and their tokens."""
+"""Accounts, and the way to everything in each."""
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.models import ApiToken, Profile
@@ -28,13 +27,12 @@ from budget.models import (
     Transaction,
     TransactionType,
 )
-from financial_alerts.admin.base import NOBODY, BigTableAdmin, LedgerAdmin, OwnedAdmin, OwnedForm
+from financial_alerts.admin.base import NOBODY, BigTableAdmin
 from financial_alerts.admin.links import list_link, side_by_side
 from financial_alerts.admin.paging import CAP
 from financial_alerts.admin.picking import CSS, id_in
 from financial_alerts.admin.refusals import RefusingAdmin
 
-WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 OF_AN_ACCOUNT = (
     Transaction,
@@ -47,6 +45,9 @@ OF_AN_ACCOUNT = (
     Ledger,
     Profile,
     ApiToken,
+    EmailAddress,
+    Authenticator,
+    UserSession,
 )
 
 admin.site.unregister(User)
@@ -153,83 +154,3 @@ def pages_of(user: User, *models: Any) -> SafeString:
             for model in models
         )
     )
-
-
-def time_zones() -> list[tuple[str, str]]:
-    return [(name, name) for name in sorted(zoneinfo.available_timezones())]
-
-
-class ProfileForm(OwnedForm):
-    time_zone = forms.ChoiceField(choices=time_zones)
-    week_start = forms.TypedChoiceField(coerce=int, choices=list(enumerate(WEEK, 1)))
-    month_start = forms.IntegerField(min_value=1, max_value=28, help_text="A day from 1 to 28.")
-    currency = forms.CharField(max_length=3, help_text="ISO 4217 code of every amount.")
-
-
-@admin.register(Profile)
-class ProfileAdmin(LedgerAdmin[Profile]):
-    """A user's settings; another time zone, week or month cuts every period anew."""
-
-    form = ProfileForm
-    fields = ("user", "time_zone", "week_start", "month_start", "currency")
-    list_display = ("id", "account", "time_zone", "week_start", "month_start", "currency")
-    list_select_related = ("user",)
-    search_help_text = "The id of a profile or an exact username."
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """A profile comes with its account."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
-        """A profile goes with its account."""
-        return False
-
-
-@admin.register(ApiToken)
-class ApiTokenAdmin(OwnedAdmin[ApiToken]):
-    """Tokens can be seen and revoked; one is made by `create_token`, which shows it once."""
-
-    actions = ("revoke",)
-    fields = ("account", "name", "hint", "created_at", "last_used_at", "revoked_at")
-    readonly_fields = fields
-    list_display = ("id", *fields)
-    list_display_links = ("id", "name")
-    list_filter = (*OwnedAdmin.list_filter, ("revoked_at", admin.EmptyFieldListFilter))
-    user_sortable = ("name", "created_at", "last_used_at", "revoked_at")
-    search_help_text = (
-        "An id, an exact username, or the first characters of a token as the list shows them."
-    )
-
-    def by_id(self, term: str) -> Q:
-        return super().by_id(term) | Q(hint=term)
-
-    def by_text(self, term: str, owner_id: int) -> Q:
-        return Q(name__icontains=term)
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """No fishing for what is stored of a token."""
-        return not lookup.startswith("digest") and super().lookup_allowed(lookup, value, request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        """A revoked token stays, so that its use can be traced."""
-        return False
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accounts.change_apitoken")
-
-    @admin.action(permissions=["revoke"], description="Revoke selected tokens")
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        with transaction.atomic():
-            live = list(queryset.filter(revoked_at=None).select_for_update(of=("self",)))
-            for token in live:
-                self.log_change(request, token, "Revoked.")
-            ApiToken.objects.filter(pk__in=[token.pk for token in live]).update(
-                revoked_at=timezone.now()
-            )
-        self.message_user(request, f"Tokens revoked: {len(live)}.", messages.SUCCESS)

@@ -1,0 +1,44 @@
+"""A user's settings."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.models import Profile
+from financial_alerts.admin.base import LedgerAdmin, OwnedForm
+
+WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def time_zones() -> list[tuple[str, str]]:
+    return [(name, name) for name in sorted(zoneinfo.available_timezones())]
+
+
+class ProfileForm(OwnedForm):
+    time_zone = forms.ChoiceField(choices=time_zones)
+    week_start = forms.TypedChoiceField(coerce=int, choices=list(enumerate(WEEK, 1)))
+    month_start = forms.IntegerField(min_value=1, max_value=28, help_text="A day from 1 to 28.")
+    currency = forms.CharField(max_length=3, help_text="ISO 4217 code of every amount.")
+
+
+@admin.register(Profile)
+class ProfileAdmin(LedgerAdmin[Profile]):
+    """A user's settings; another time zone, week or month cuts every period anew."""
+
+    form = ProfileForm
+    fields = ("user", "time_zone", "week_start", "month_start", "currency")
+    list_display = ("id", "account", "time_zone", "week_start", "month_start", "currency")
+    list_select_related = ("user",)
+    search_help_text = "The id of a profile or an exact username."
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A profile comes with its account."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
+        """A profile goes with its account."""
+        return False
