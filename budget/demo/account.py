@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -58,6 +59,9 @@ def renew(user: User, file: Path) -> Credentials:
     with transaction.atomic():
         user.set_password(credentials.password)
         user.save(update_fields=["password"])
+        # Confirmed, as nobody could read the mail that a login would ask them to.
+        address = {"verified": True, "primary": True}
+        EmailAddress.objects.update_or_create(user=user, email=EMAIL, defaults=address)
         old = ApiToken.objects.filter(user=user, name=TOKEN_NAME, revoked_at=None)
         old.update(revoked_at=timezone.now())
         credentials = Credentials(credentials.password, ApiToken.issue(user, TOKEN_NAME)[1])

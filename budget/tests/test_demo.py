@@ -23,6 +23,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import ApiToken, digest
+from accounts.tests.clients import Phone
 from budget.demo import fill
 from budget.demo.cases import CASES, LIMITS, history
 from budget.demo.household import NONE, first_day
@@ -199,7 +200,9 @@ def test_the_user_can_log_in_and_the_file_is_for_its_owner_alone(tmp_path: Path)
     user = User.objects.get(username="demo")
     assert user.is_superuser
     assert user.is_staff
-    assert user.check_password(said["Password"])
+    phone = Phone()
+    phone.log_in(said["E-mail"], said["Password"])
+    assert phone.is_in()
     assert ApiToken.objects.get().digest == digest(said["Token"])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert said["Address"] == "http://127.0.0.1:8123/"

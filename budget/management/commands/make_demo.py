@@ -85,6 +85,7 @@ def directions(user: User, credentials: Credentials, address: str) -> Iterator[s
     yield f"Admin:     {address}/admin/"
     yield f"API:       {address}/api/alert"
     yield f"User:      {user.username}"
+    yield f"E-mail:    {user.email}"
     yield f"Password:  {credentials.password}"
     yield f"Token:     {credentials.token}"
     yield "\n# The alerts that matter now"
