@@ -34,6 +34,8 @@ _ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.IGNORECASE)
 _SCHEMES = ("sqlite", "postgres", "postgresql")
 # The usual port of each way to speak to a mail server.
 _MAIL_PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
+_SECONDS = {"s": 1, "min": 60, "h": 60 * 60, "day": 24 * 60 * 60}
+_RATE = re.compile(rf"([0-9]{{1,9}})/({'|'.join(_SECONDS)})")
 _YEAR = 365 * 24 * 60 * 60
 
 
@@ -44,6 +46,19 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _rate(value: object) -> object:
+    """Split 600/min into a number and the seconds it is for; "off" is no limit."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() == "off":
+        return None
+    match = _RATE.fullmatch(value.strip().lower())
+    if match is None or int(match[1]) == 0:
+        raise ValueError("must be a number of requests and a time, such as 600/min, or off")
+    return int(match[1]), _SECONDS[match[2]]
+
+
+Rate = Annotated[tuple[int, int] | None, BeforeValidator(_rate)]
 CommaList = Annotated[list[str], BeforeValidator(_split)]
 SecretList = Annotated[list[SecretStr], BeforeValidator(_split)]
 
@@ -76,6 +91,9 @@ class Environment(BaseModel):
     REDIS_URL: SecretStr | None = None
     EMAIL_URL: SecretStr | None = None
     DEFAULT_FROM_EMAIL: str = "Financial Alerts <no-reply@localhost>"
+    THROTTLE_USER: Rate = (600, 60)
+    THROTTLE_ADDRESS: Rate = (3000, 60)
+    THROTTLE_UNAUTHENTICATED: Rate = (60, 60)
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
     @property

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.conf import settings
@@ -15,10 +16,12 @@ from django.db import connection
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
+from accounts.refusals import bare_refusal, within_allauth
+from budget.http.problems import answer_to
 from financial_alerts.logs import API, request_id
+from financial_alerts.throttle import ADDRESS, Throttled, address_of, counts_of, fields, spend
 
 ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-NOT_MODIFIED = 304
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -97,6 +100,38 @@ class Line:
         logger.info(form, said, extra=said)
 
 
+class AddressThrottle:
+    """Refuses an address that asks the API too often; says in each answer where a client stands.
+
+    The door counts by credential, once it knows one.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path.startswith(API):
+            return self.get_response(request)
+        try:
+            spend(request, ADDRESS, address_of(request))
+        except Throttled as refused:
+            response = too_many(request, refused)
+        else:
+            response = self.get_response(request)
+        for name, value in fields(counts_of(request)):
+            response.headers[name] = value
+        return response
+
+
+def too_many(request: HttpRequest, refused: Throttled) -> HttpResponseBase:
+    """429, in the shape that each API has for what goes wrong."""
+    if not within_allauth(request):
+        return answer_to(request, refused)
+    response = bare_refusal(HTTPStatus.TOO_MANY_REQUESTS)
+    response.headers["Retry-After"] = str(refused.count.reset)
+    return response
+
+
 class SecurityHeaders:
     """Tells browsers to be strict with every answer; what a view has said itself stands.
 
@@ -120,7 +155,7 @@ class SecurityHeaders:
         yield "Cross-Origin-Resource-Policy", "same-origin"
         yield "Permissions-Policy", settings.PERMISSIONS_POLICY
         # A 304 speaks for a page that the browser has, and would put this in place of its own.
-        if response.status_code != NOT_MODIFIED and not is_debug_page(response):
+        if response.status_code != HTTPStatus.NOT_MODIFIED and not is_debug_page(response):
             yield "Content-Security-Policy", policy_of(response)
 
 

@@ -26,7 +26,14 @@ from django.http import (
 from django.urls import URLPattern, path
 from django.utils.cache import patch_vary_headers
 
-from accounts.authentication import ANY_KIND, Credential, Kind, authenticate, check_reach
+from accounts.authentication import (
+    ANY_KIND,
+    Credential,
+    Kind,
+    Unauthenticated,
+    authenticate,
+    check_reach,
+)
 from budget.engine import Flipped, describe_alerts, read_ledger, recording
 from budget.engine.answers import AlertDict
 from budget.http.acting import acting_for
@@ -45,6 +52,7 @@ from budget.http.retries import claim, keep, key_of
 from budget.models import Alert, Ledger, LedgerState
 from budget.models.ledger import lock_ledger
 from budget.schemas.base import Body, Query, Schema, sentence
+from financial_alerts.throttle import CREDENTIAL, UNAUTHENTICATED, address_of, spend
 
 logger = logging.getLogger(__name__)
 
@@ -193,8 +201,7 @@ class Door:
     def respond(self, request: HttpRequest, keys: dict[str, Any]) -> HttpResponseBase:
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={"Allow": self.allow})
-        credential = authenticate(request)
-        request.credential = credential  # type: ignore[attr-defined]
+        credential = admitted(request)
         handler = self.handlers.get("GET" if request.method == "HEAD" else request.method or "")
         if handler is None:
             detail = f"Allowed here: {self.allow}."
@@ -212,6 +219,22 @@ class Door:
         if isinstance(answer, Stream):
             return answer.response(empty=request.method == "HEAD")
         return JsonResponse(answer.body, status=answer.status, headers=answer.headers)
+
+
+def admitted(request: HttpRequest) -> Credential:
+    """Who is asking, and not too often. Raises Unauthenticated, CsrfFailed, Throttled.
+
+    Whoever has a valid credential gets in, however often others at the same address have failed: a
+    whole town may share one. A secret of 165 bits and more is not found by trying.
+    """
+    try:
+        credential = authenticate(request)
+    except Unauthenticated:
+        spend(request, UNAUTHENTICATED, address_of(request))
+        raise
+    request.credential = credential  # type: ignore[attr-defined]
+    spend(request, CREDENTIAL, credential.key)
+    return credential
 
 
 def identified(

@@ -28,6 +28,7 @@ from django.views import defaults
 from accounts.authentication import CsrfFailed, Forbidden, Reauthenticate, Unauthenticated
 from accounts.refusals import bare_refusal, within_allauth
 from budget.models import Conflict, LedgerOverflow
+from financial_alerts.throttle import Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Problem(Enum):
     KEY_REUSED = "key-reused", 422, "The Idempotency-Key belongs to another request"
     VALIDATION = "validation", 422, "Some fields are not right"
     OVERFLOW = "overflow", 422, "A total would grow too large"
+    THROTTLED = "too-many-requests", 429, "Too many requests"
     INTERNAL = "internal", 500, "The server failed"
     BUSY = "busy", 503, "The service is busy"
 
@@ -151,6 +153,9 @@ def translate(error: Exception) -> ApiError | None:
             return ApiError(Problem.SCOPE, str(error), headers=challenge)
         case Reauthenticate():
             return ApiError(Problem.REAUTHENTICATE, str(error))
+        case Throttled():
+            wait = {"Retry-After": str(error.count.reset)}
+            return ApiError(Problem.THROTTLED, str(error), headers=wait)
         case ValidationError():
             return wrong(Problem.VALIDATION, field_errors(error))
         case Conflict():

@@ -102,6 +102,12 @@ EXPLAINED: dict[Problem, Explanation] = {
         "Nothing was stored.",
         "Look at the amounts; one of them is hardly meant.",
     ),
+    Problem.THROTTLED: Explanation(
+        "The credential or the address asked too often, or too many requests from the address had "
+        "no valid credential. `RateLimit-Policy` names the limits, `RateLimit` what is left of "
+        "each. Nothing was stored.",
+        "Wait for `Retry-After` seconds, then repeat it; ask less often, and many rows at once.",
+    ),
     Problem.INTERNAL: Explanation(
         "The server failed in a way that nobody foresaw. It was logged. Nothing was stored.",
         "Repeat it once, a POST with its `Idempotency-Key`; then report it.",

@@ -33,6 +33,16 @@ HEADERS: dict[str, Json] = {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "RateLimit": {
+        "description": "What is left of each limit, and in how many seconds it begins anew.",
+        "schema": {"type": "string"},
+        "example": '"address";r=2980;t=41, "credential";r=0;t=12',
+    },
+    "RateLimit-Policy": {
+        "description": "The limits: requests and the seconds that they are for.",
+        "schema": {"type": "string"},
+        "example": '"address";q=3000;w=60, "credential";q=600;w=60',
+    },
     "WWW-Authenticate": {
         "description": "The scheme of tokens (RFC 6750), and what is wrong with the one sent.",
         "schema": {"type": "string"},
@@ -139,7 +149,7 @@ EXTRA_HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
     409: ("Retry-After",),
-    429: ("Retry-After",),
+    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     503: ("Retry-After",),
 }
 

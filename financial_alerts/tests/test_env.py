@@ -96,6 +96,33 @@ def test_a_weak_or_placeholder_key_is_refused(key: str) -> None:
     assert list(problems(SECRET_KEY_FALLBACKS=key)) == ["SECRET_KEY_FALLBACKS"]
 
 
+def test_limits_are_numbers_of_requests_in_a_time() -> None:
+    given = {
+        "THROTTLE_USER": "20/s",
+        "THROTTLE_ADDRESS": " 9000/H ",
+        "THROTTLE_UNAUTHENTICATED": "Off",
+    }
+    environment = env.read(PRODUCTION | given)
+    assert environment.THROTTLE_USER == (20, 1)
+    assert environment.THROTTLE_ADDRESS == (9000, 3600)
+    assert environment.THROTTLE_UNAUTHENTICATED is None
+
+
+def test_there_are_limits_without_being_asked() -> None:
+    environment = env.read(PRODUCTION | {"THROTTLE_ADDRESS": ""})
+    assert environment.THROTTLE_USER == (600, 60)
+    assert environment.THROTTLE_ADDRESS == (3000, 60)
+    assert environment.THROTTLE_UNAUTHENTICATED == (60, 60)
+
+
+@pytest.mark.parametrize(
+    "rate",
+    ["600", "0/min", "-1/min", "1.5/s", "600/year", "600/", "/min", "none", "9999999999/s", "٣/s"],
+)
+def test_a_limit_that_says_nothing_is_refused(rate: str) -> None:
+    assert list(problems(THROTTLE_USER=rate)) == ["THROTTLE_USER"]
+
+
 @pytest.mark.parametrize("hosts", ["", " , ", "*", "a.example.com,*"])
 def test_hosts_must_be_named_unless_debug(hosts: str) -> None:
     assert list(problems(ALLOWED_HOSTS=hosts)) == ["ALLOWED_HOSTS"]
