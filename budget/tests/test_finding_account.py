@@ -198,7 +198,9 @@ class DeleteTestCase(AccountTestCase):
     def prove(self, moment: float) -> None:
         """Let the session be one that has shown its second factor then."""
         session = self.client.session
-        session["account_authentication_methods"] = [{"method": "mfa", "at": moment}]
+        shown = {"method": "mfa", "at": moment, "reauthenticated": True}
+        session["account_authentication_methods"] = [shown]
+        session["account_authentication_methods_user"] = str(self.alice.pk)
         session.save()
 
     def test_who_has_a_second_factor_shows_it_again(self) -> None:

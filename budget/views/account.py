@@ -29,4 +29,7 @@ def delete_own_account(request: ApiRequest, body: DeletionBody) -> Answer:
         raise wrong(Problem.VALIDATION, [{"detail": detail, "pointer": "#/confirm"}])
     user_id = request.user.pk
     delete_account(user_id)
+    if request.credential.session is not None:
+        # Otherwise the middleware would save a session that is no longer there, and fail.
+        request.credential.session.flush()
     return Answer({"id": user_id})
