@@ -206,8 +206,14 @@ class ApiToken(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=NAME_LENGTH)
-    key = models.CharField(max_length=2 * NAME_LENGTH + 10, editable=False)
-    scope = models.CharField(max_length=7, choices=Scope.choices, default=Scope.WRITE)
+    # The database knows the defaults, too: a server of the version before goes on writing.
+    key = models.TextField(editable=False, default="", db_default="")
+    scope = models.CharField(
+        max_length=7,
+        choices=Scope.choices,
+        default=Scope.WRITE,
+        db_default=Scope.WRITE.value,
+    )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=8, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

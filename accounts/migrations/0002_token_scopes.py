@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
             "scope",
             models.CharField(
                 choices=[("read", "Read"), ("write", "Write"), ("service", "Service")],
+                db_default="write",
                 default="write",
                 max_length=7,
             ),
@@ -29,8 +30,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "apitoken",
             "key",
-            models.CharField(default="", editable=False, max_length=210),
-            preserve_default=False,
+            models.TextField(db_default="", default="", editable=False),
         ),
         migrations.AddConstraint(
             "apitoken",
