@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from allauth import urls as page_urls
 from allauth.headless import urls as headless_urls
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
-from accounts.refusals import MailFailed, mail_failed
+from accounts.refusals import MailFailed, bare_refusal, mail_failed
 
 View = Callable[..., HttpResponseBase]
 
@@ -33,8 +35,14 @@ ABSENT = frozenset({"manage_phone", "verify_phone", "resend_phone_verification_c
 WHOLE = frozenset({"signup", "signup_webauthn"})
 
 
-def nothing_here(request: HttpRequest, **keys: Any) -> HttpResponseBase:
+def no_page(request: HttpRequest, **keys: Any) -> HttpResponseBase:
     raise Http404
+
+
+@csrf_exempt
+def no_endpoint(request: HttpRequest, **keys: Any) -> HttpResponseBase:
+    """JSON even in DEBUG, where Django's own page would list every address."""
+    return bare_refusal(HTTPStatus.NOT_FOUND)
 
 
 def mailing(view: View) -> View:
@@ -52,13 +60,13 @@ def mailing(view: View) -> View:
 
 def page(pattern: URLPattern) -> View:
     """A page; one that is not there keeps its name, which allauth looks up all the same."""
-    return mailing(pattern.callback) if pattern.name in PAGES else nothing_here
+    return mailing(pattern.callback) if pattern.name in PAGES else no_page
 
 
 def endpoint(pattern: URLPattern) -> View:
     """An endpoint of the JSON API."""
     if pattern.name in ABSENT:
-        return nothing_here
+        return no_endpoint
     whole = pattern.name in WHOLE
     return mailing(transaction.atomic(pattern.callback) if whole else pattern.callback)
 
@@ -80,4 +88,5 @@ def changed(
 urlpatterns = [
     path("accounts/", include(list(changed(page_urls.urlpatterns, page)))),
     path("_allauth/", include((list(changed(headless_urls.urlpatterns, endpoint)), "headless"))),
+    re_path("^_allauth/", no_endpoint),
 ]

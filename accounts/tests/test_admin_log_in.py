@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.tests.clients import PASSWORD, AccountTestCase, Browser, totp
 from accounts.tests.passkey import Passkey
-from accounts.urls import PAGES, nothing_here
+from accounts.urls import PAGES, no_page
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 CREDENTIALS = {"login": "root@example.com", "password": PASSWORD}
@@ -160,6 +160,10 @@ class AdminLogInTest(AccountTestCase):
 
 
 class PagesTest(AccountTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.browser = Client(enforce_csrf_checks=True)
+
     def names(self, patterns: Any, prefix: str = "") -> dict[str, URLPattern]:
         found: dict[str, URLPattern] = {}
         for pattern in patterns:
@@ -176,7 +180,7 @@ class PagesTest(AccountTestCase):
         self.assertEqual(PAGES - {found.name for found in pages.values()}, set())
         for path, found in pages.items():
             if found.name not in PAGES:
-                self.assertIs(found.callback, nothing_here, path)
+                self.assertIs(found.callback, no_page, path)
 
     def test_what_is_not_there_is_not_found_whoever_asks(self) -> None:
         User.objects.create_superuser("root", "root@example.com", PASSWORD)
@@ -188,9 +192,12 @@ class PagesTest(AccountTestCase):
             self.client.force_login(User.objects.get())
 
     def test_what_is_not_there_under_allauth_is_told_as_json(self) -> None:
-        for path in ("/_allauth/nothing", "/_allauth/app/v1/account/phone"):
-            answer = self.client.get(path)
-            self.assertEqual((answer.status_code, answer.json()), (404, {"status": 404}))
+        for debug in (False, True):
+            for path in ("/_allauth/nothing", "/_allauth/", "/_allauth/app/v1/account/phone"):
+                for ask in (self.browser.get, self.browser.post):
+                    with self.settings(DEBUG=debug):
+                        answer = ask(path)
+                    self.assertEqual((answer.status_code, answer.json()), (404, {"status": 404}))
 
     def test_its_own_description_is_served(self) -> None:
         spec = self.client.get("/_allauth/openapi.json").json()
