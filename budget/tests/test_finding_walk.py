@@ -105,7 +105,7 @@ class WalkTestCase(TransactionTestCase):
 
     def test_writes_between_the_pages(self) -> None:
         number = 0
-        for ordering in ("-date", "date", "-amount", "id"):
+        for ordering in ("-date", "amount", "id"):
             with self.subTest(ordering):
                 before = number
                 number = self.read(ordering, number, between=2)
