@@ -152,7 +152,7 @@ class CsvTestCase(ApiTestCase):
 
     def peak(self, total: int) -> int:
         """The most bytes that Python held at once during a download."""
-        answer = self.client.get(PATH, HTTP_AUTHORIZATION=f"Bearer {self.tokens['alice']}")
+        answer: Any = self.client.get(PATH, HTTP_AUTHORIZATION=f"Bearer {self.tokens['alice']}")
         lines = 0
         tracemalloc.start()
         try:

@@ -162,8 +162,8 @@ class ParallelTestCase(TransactionTestCase):
         threads = [threading.Thread(target=work, args=(number,)) for number in range(WRITERS)]
         for thread in threads:
             thread.start()
-        seen, polls = [], 0
-        since = 0
+        seen: list[tuple[int, str, int]] = []
+        polls = since = 0
         while any(thread.is_alive() for thread in threads):
             since = self.poll(since, seen)
             polls += 1

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from budget.engine import merge_categories, raise_custom_alert
+from budget.engine import merge_categories, raise_custom_alert, record_transactions
 from budget.models import Category, Transaction
 from budget.schemas.filters import MAX_REPEATS
 from budget.tests.base import ApiTestCase, at, turn_back_the_day
@@ -84,6 +84,14 @@ class TransactionTestCase(ApiTestCase):
         self.patch(path, {"amount": "8.00"})
         self.assertEqual(self.found("q=%C5%82odz"), [self.fee])
 
+    def test_rows_stored_at_once_and_what_every_user_has_are_found(self) -> None:
+        rows = [transaction_of(self.alice, "1.00", description=f"Süß {n}") for n in range(3)]
+        stored = record_transactions(self.alice.pk, rows)
+        self.assertEqual(len(self.found("q=SUSS")), 3)
+        self.assertEqual(self.found("q=suss+2"), [stored[2].pk])
+        self.assertEqual(len(self.ids("/api/category?q=UNCAT")), 1)
+        self.assertEqual(len(self.ids("/api/transaction-type?q=transf")), 1)
+
     def test_categories_and_types_may_be_repeated(self) -> None:
         both = [self.market, self.cafe]
         self.assertEqual(self.found("category=groceries&category=CAF%C3%89+%26+bar"), both)
@@ -154,7 +162,8 @@ class OrderingTestCase(ApiTestCase):
                     self.assertEqual(sorted(back), sorted(must))
 
     def walk(self, url: str, side: str) -> tuple[list[int], str]:
-        found, following = [], url
+        found: list[int] = []
+        following: str | None = url
         while following is not None:
             url = following
             answer = self.get(url)

@@ -26,9 +26,9 @@ MODELS: tuple[type[models.Model], ...] = (
 
 def stored() -> dict[tuple[str, int], str]:
     return {
-        (model.__name__, row.pk): row.search
+        (model.__name__, pk): search
         for model in MODELS
-        for row in model._base_manager.all()
+        for pk, search in model._base_manager.values_list("pk", "search")
     }
 
 
