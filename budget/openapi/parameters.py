@@ -17,7 +17,7 @@ CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
 CLAUSE = re.compile(r"(?:^|(?<=\. ))(\w+(?:, \w+)*): ")
 
 ID = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
-TAG = {"type": "string", "pattern": r'^(W/)?"[!#-~]*"$'}
+TAG = {"type": "string"}
 IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",

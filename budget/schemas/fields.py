@@ -298,7 +298,7 @@ OwnType = Annotated[
     TransactionType,
     Rule(
         PlainValidator(own_type),
-        **SLUG_SCHEMA,
+        type="string",
         format="transaction-type",
         description="The slug of one of the user's transaction types.",
     ),
