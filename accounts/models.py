@@ -186,13 +186,6 @@ class TokenQuerySet(models.QuerySet["ApiToken"]):
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
         return self.filter(unexpired, revoked_at=None)
 
-    def matching(self, text: str) -> Self:
-        """Those with every word of it in their name or hint; case and accents do not count."""
-        found = self
-        for word in search_key(text).split():
-            found = found.filter(key__contains=word)
-        return found
-
 
 class ApiToken(models.Model):
     """A bearer token; only its hash is kept, so it can be shown once, when it is made.

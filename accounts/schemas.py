@@ -13,7 +13,6 @@ from pydantic import Field, PlainValidator
 from accounts.models import Scope
 from budget.schemas.base import Body, example
 from budget.schemas.fields import Name, Rule, one_of
-from budget.schemas.page import ListQuery
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 LONGEST = timedelta(days=3660)
@@ -55,9 +54,3 @@ class TokenBody(Body):
     expires_at: Annotated[
         Expiry, Field(description="When it ends, at most ten years from now; null for never.")
     ] = None
-
-
-class TokenQuery(ListQuery):
-    """q: words that each stand in the token's name or hint, whatever their case and accents."""
-
-    q: Annotated[str, Field(max_length=200)] = ""

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from accounts.authentication import PEOPLE, SESSION_ONLY, check_recent
 from accounts.models import ApiToken, NewTokenDict, TokenDict, TokenQuerySet
-from accounts.schemas import TokenBody, TokenQuery
+from accounts.schemas import TokenBody
 from budget.http import Answer, ApiRequest, created, takes
 from budget.http.shapes import PageDict
 from budget.models import Conflict
+from budget.models.search import matching
 from budget.paging import Order, page
+from budget.schemas import ListQuery
 from budget.schemas.fields import pick
 
 NEWEST_FIRST = Order(("id",), descending=True)
@@ -24,10 +26,13 @@ def describe(rows: Sequence[ApiToken]) -> list[TokenDict]:
     return [row.to_dict() for row in rows]
 
 
-@takes(query=TokenQuery, kinds=PEOPLE, tagged=False, answer=PageDict[TokenDict])
-def list_tokens(request: ApiRequest, query: TokenQuery) -> Answer:
-    """The user's tokens, newest first, those that open nothing any more included."""
-    return page(request, query, mine(request).matching(query.q), NEWEST_FIRST, describe)
+@takes(query=ListQuery, kinds=PEOPLE, tagged=False, answer=PageDict[TokenDict])
+def list_tokens(request: ApiRequest, query: ListQuery) -> Answer:
+    """The user's tokens, newest first, those that open nothing any more included.
+
+    `q` looks through name and hint.
+    """
+    return page(request, query, matching(mine(request), query.q, "key"), NEWEST_FIRST, describe)
 
 
 @takes(body=TokenBody, kinds=SESSION_ONLY, tagged=False, answer=NewTokenDict, status=201)
