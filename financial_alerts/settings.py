@@ -248,6 +248,7 @@ CORS_ALLOW_HEADERS = (
 )
 CORS_EXPOSE_HEADERS = (
     "Allow",
+    "Content-Disposition",
     "ETag",
     "Link",
     "Location",

@@ -20,6 +20,7 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
+    HttpResponseNotModified,
     JsonResponse,
     StreamingHttpResponse,
 )
@@ -215,7 +216,7 @@ class Door:
             else write(known, handler, sent, keys)
         )
         if answer.status == HTTPStatus.NOT_MODIFIED:
-            return HttpResponse(status=answer.status, headers=answer.headers)
+            return HttpResponseNotModified(headers=answer.headers)
         if isinstance(answer, Stream):
             return answer.response(empty=request.method == "HEAD")
         return JsonResponse(answer.body, status=answer.status, headers=answer.headers)

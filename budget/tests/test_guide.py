@@ -1,0 +1,250 @@
+"""docs/api.md tells the truth: its requests are sent as written, and the answers are compared.
+
+Whatever nobody can know beforehand stands for itself: the first time that the guide shows an id, a
+token, a tag, a cursor or an address with one of these in it, that is tied to what the application
+has answered, and from then on each means the other. All else has to be the same to the letter.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import Settings
+
+from budget.tests.base import at
+from financial_alerts.throttle import CREDENTIAL, throttle
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = (DOCS / "api.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```http\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NOW = "2026-03-14T09:30:00"
+
+CODE = re.compile(r"\b[A-Z]{4}-[A-Z]{4}\b")
+# Where "…" stands last in an object or an array, there is more than the guide shows.
+MORE = "…"
+IDS = frozenset({"id", "user", "transaction", "threshold", "alert"})
+SECRETS = frozenset({"session_token", "token", "hint", "ETag"})
+PLACES = frozenset({"next", "previous", "Link", "Location"})
+COUNTDOWNS = frozenset({"RateLimit", "Retry-After"})
+CURSOR = re.compile(r"cursor=([\w%.:-]+)")
+# As the service runs without a word about them.
+LIMITS = {"credential": (600, 60), "address": (3000, 60), "unauthenticated": (60, 60)}
+
+
+@dataclass
+class Message:
+    """A request or an answer, as HTTP has it."""
+
+    start: str
+    headers: dict[str, str]
+    body: str
+
+    @classmethod
+    def read(cls, block: str) -> Message:
+        head, _, body = block.partition("\n\n")
+        start, *lines = head.strip().splitlines()
+        return cls(start, dict(line.split(": ", 1) for line in lines), body.strip())
+
+
+def exchanges() -> Iterator[tuple[Message, Message]]:
+    """Each request with its answer."""
+    messages = [Message.read(found) for found in BLOCK.findall(GUIDE)]
+    for request, answer in zip(messages[::2], messages[1::2], strict=True):
+        assert not request.start.startswith("HTTP/"), request.start
+        assert answer.start.startswith("HTTP/1.1 "), answer.start
+        yield request, answer
+
+
+def read_json(text: str) -> Any:
+    """JSON in which … may stand for what is left out."""
+    text = re.sub(r"…(?=\s*\})", '"…": 0', text)
+    return json.loads(re.sub(r"…(?=\s*\])", '"…"', text))
+
+
+class Reader:
+    """Somebody who follows the guide line by line.
+
+    known: what each stand-in stands for. kinds: the same by kind, in which no two are one.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {}
+        self.kinds: defaultdict[str, set[str]] = defaultdict(set)
+
+    def follow(self, request: Message, answer: Message) -> None:
+        """Send a request and hold the answer against the guide's. Raises AssertionError."""
+        for code in CODE.findall(request.body):
+            self.known[code] = CODE.findall(str(mail.outbox[-1].body))[-1]
+        if " 429 " in answer.start:
+            use_up(CREDENTIAL, f"user:{User.objects.get().pk}")
+        found = self.send(request)
+        text = text_of(found)
+        told = f"{request.start}\n{found.status_code} {found.headers}\n{text}"
+        assert f"HTTP/1.1 {found.status_code} {found.reason_phrase}" == answer.start, told
+        if answer.headers.get("Content-Type", "").endswith("json"):
+            self.same("", read_json(answer.body), json.loads(text), told)
+        else:
+            plain = text.removeprefix("\ufeff").replace("\r\n", "\n").strip()
+            assert plain == self.real(answer.body), told
+        for name, value in answer.headers.items():
+            self.same(name, value, found.headers.get(name), told)
+        if found.status_code == 429:
+            begin_anew(int(found["Retry-After"]))
+
+    def send(self, request: Message) -> Any:
+        method, path, version = self.real(request.start).split(" ")
+        assert version == "HTTP/1.1"
+        headers = {name: self.real(value) for name, value in request.headers.items()}
+        kind = headers.pop("Content-Type", "")
+        # A client of its own each time: nothing is sent but what is written.
+        return Client().generic(
+            method, path, self.real(request.body), content_type=kind, headers=headers
+        )
+
+    def real(self, text: str) -> str:
+        """A text of the guide with what its stand-ins stand for."""
+        if not self.known:
+            return text
+        # The longest first: a token begins with its hint.
+        words = "|".join(map(re.escape, sorted(self.known, key=len, reverse=True)))
+        return re.sub(rf"(?<!\w)(?:{words})(?!\w)", lambda word: self.known[word[0]], text)
+
+    def same(self, name: str, shown: Any, found: Any, told: str) -> None:
+        """Hold a value of an answer against the guide's. name: of its field or header."""
+        match shown:
+            case dict():
+                assert isinstance(found, dict), told
+                missing = shown.keys() - found.keys() - {MORE}
+                unsaid = set() if MORE in shown else found.keys() - shown.keys()
+                assert not missing | unsaid, f"{missing=} {unsaid=}\n{told}"
+                for key in shown.keys() - {MORE}:
+                    self.same(key, shown[key], found[key], told)
+            case list():
+                assert isinstance(found, list), told
+                if MORE in shown:
+                    shown, found = shown[:-1], found[: len(shown) - 1]
+                assert len(shown) == len(found), told
+                for one, other in zip(shown, found, strict=True):
+                    self.same(name, one, other, told)
+            case int() if name in IDS:
+                assert isinstance(found, int), told
+                self.tie(f"ids of {shown // 100}..", str(shown), str(found), told)
+            case str() if name in SECRETS:
+                self.tie(name, shown, str(found), told)
+            case str() if name in PLACES:
+                assert isinstance(found, str), told
+                for one, other in zip(CURSOR.findall(shown), CURSOR.findall(found), strict=True):
+                    self.tie("cursors", one, other, told)
+                assert self.real(shown) == found, f"{name}: {shown} is {found}\n{told}"
+            case str() if name in COUNTDOWNS:
+                assert masked(shown) == masked(found), f"{name}: {shown} is {found}\n{told}"
+            case _:
+                assert shown == found, f"{name}: {shown!r} is {found!r}\n{told}"
+
+    def tie(self, kind: str, shown: str, found: str, told: str) -> None:
+        """What is shown as the same has to be the same, and as another, another."""
+        if shown not in self.known:
+            assert found not in self.kinds[kind], f"{shown} was shown as another one\n{told}"
+            self.kinds[kind].add(found)
+        assert self.known.setdefault(shown, found) == found, f"{shown} is {found}\n{told}"
+
+
+def masked(text: str) -> str:
+    """A countdown with the time and the number of requests left out, unless that is 0."""
+    return re.sub(r"\b[1-9]\d*\b", "N", text)
+
+
+def use_up(limit: str, subject: str) -> None:
+    for _ in range(LIMITS[limit][0]):
+        throttle().count(limit, subject)
+
+
+def begin_anew(seconds: int) -> None:
+    """Wait for so long."""
+    now = throttle().clock() + seconds
+    throttle().clock = lambda: now
+
+
+def text_of(answer: Any) -> str:
+    body: bytes = b"".join(answer) if answer.streaming else answer.content
+    return body.decode()
+
+
+@pytest.fixture
+def limits(settings: Settings) -> Iterator[None]:
+    settings.THROTTLE_LIMITS = LIMITS
+    # No window ends while the test runs.
+    throttle().clock = lambda: 1_773_480_600.0
+    yield
+    throttle.cache_clear()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("limits")
+def test_every_request_is_answered_as_written() -> None:
+    cache.clear()
+    reader = Reader()
+    with at(NOW):
+        for request, answer in exchanges():
+            reader.follow(request, answer)
+    assert {"FJZR-SHTR", "88101", "5120"} <= reader.known.keys()
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        ('{"percent": 82}', {"percent": 83}),
+        ('{"percent": 82}', {"percent": 82, "more": None}),
+        ('{"percent": 82, "more": null, …}', {"percent": 82}),
+        ('{"percent": 82, …}', {"percent": "82"}),
+        ('{"items": [1, 2]}', {"items": [1]}),
+        ('{"items": [1, 2, …]}', {"items": [1]}),
+        ('{"items": [1]}', {"items": [1, 2]}),
+        ('{"since": null}', {"since": 0}),
+        ('{"id": 8801}', {"id": None}),
+        ('[{"id": 8801}, {"id": 8801}]', [{"id": 1}, {"id": 2}]),
+        ('[{"id": 8801}, {"id": 8802}]', [{"id": 1}, {"id": 1}]),
+        ('[{"token": "a"}, {"token": "a"}]', [{"token": "x"}, {"token": "y"}]),
+        ('{"next": "/api/alert?cursor=a"}', {"next": "/api/token?cursor=x"}),
+        ('{"next": "/api/alert?cursor=a"}', {"next": None}),
+        ('{"Retry-After": "0"}', {"Retry-After": "12"}),
+    ],
+)
+def test_an_answer_that_is_another_is_noticed(shown: str, found: object) -> None:
+    with pytest.raises(AssertionError):
+        Reader().same("", read_json(shown), found, "")
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        ('{"percent": 82, …}', {"percent": 82, "more": None}),
+        ('{"items": [1, 2, …]}', {"items": [1, 2, 3]}),
+        ('[{"id": 8801}, {"id": 8801}, {"id": 5101}]', [{"id": 1}, {"id": 1}, {"id": 1}]),
+        ('{"next": "/api/alert?cursor=a"}', {"next": "/api/alert?cursor=x%3Ay"}),
+        ('{"Retry-After": "12"}', {"Retry-After": "34"}),
+    ],
+)
+def test_an_answer_that_is_the_same_is_let_through(shown: str, found: object) -> None:
+    Reader().same("", read_json(shown), found, "")
+
+
+def test_its_links_lead_somewhere() -> None:
+    headings = re.findall(r"^#+ (.+)$", GUIDE, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    for target in re.findall(r"\]\(([^)]+)\)", GUIDE):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif not target.startswith("https://"):
+            assert (DOCS / target).is_file(), target
