@@ -80,9 +80,7 @@ def test_the_api_is_as_described(case: Case[Any], book: Book, answered: list[int
 @pytest.mark.long
 @schema.parametrize()
 @how(SEED, max_examples=200)
-def test_the_api_is_as_described_at_length(
-    case: Case[Any], book: Book, answered: list[int]
-) -> None:
+def test_the_api_stays_as_described(case: Case[Any], book: Book, answered: list[int]) -> None:
     exchange(case, book, answered)
 
 
