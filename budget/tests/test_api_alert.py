@@ -247,5 +247,5 @@ class CreateTestCase(ApiTestCase):
         self.assertFalse(Alert.objects.exists())
 
     def test_it_costs_a_fixed_number_of_queries(self) -> None:
-        with self.assertNumQueries(10):
+        with self.assertNumQueries(12):
             self.post(PATH, {"message": "Look"})
