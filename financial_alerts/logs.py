@@ -22,6 +22,9 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 API = ("/api/", "/_allauth/")
 
+# Has one line for each request to the API.
+access = logging.getLogger("financial_alerts.access")
+
 # Whatever else is attached to a record stays out: Django attaches the request, whose text has the
 # query string in it.
 EXTRA = ("method", "route", "status", "ms", "queries", "user", "credential")
@@ -46,6 +49,8 @@ class RequestFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
+        if not access.isEnabledFor(logging.INFO):
+            return True
         path = getattr(getattr(record, "request", None), "path", "")
         told = record.name == "django.request" and path.startswith(API) and not record.exc_info
         return not told

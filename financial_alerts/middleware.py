@@ -18,14 +18,12 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from accounts.refusals import bare_refusal, within_allauth
 from budget.http.problems import answer_to
-from financial_alerts.logs import API, request_id
+from financial_alerts.logs import API, access, request_id
 from financial_alerts.throttle import ADDRESS, Throttled, address_of, counts_of, fields, spend
 
 ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-logger = logging.getLogger("financial_alerts.access")
 
 
 class RequestLog:
@@ -45,7 +43,7 @@ class RequestLog:
         with connection.execute_wrapper(line.count):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id.get()
-        if not request.path.startswith(API) or not logger.isEnabledFor(logging.INFO):
+        if not request.path.startswith(API) or not access.isEnabledFor(logging.INFO):
             return response
         if isinstance(response, StreamingHttpResponse):
             chunks = cast(Iterable[bytes], response.streaming_content)
@@ -97,7 +95,7 @@ class Line:
             "credential": credential.key if credential else None,
         }
         form = "%(method)s %(route)s: %(status)s in %(ms)s ms, %(queries)s queries, %(credential)s"
-        logger.info(form, said, extra=said)
+        access.info(form, said, extra=said)
 
 
 class AddressThrottle:

@@ -289,6 +289,15 @@ def test_a_refusal_outside_the_api_has_the_id_of_its_request(log: Log) -> None:
     assert "swordfish" not in log.text
 
 
+@pytest.mark.django_db
+def test_a_refusal_is_told_once_whatever_the_level(log: Log) -> None:
+    Client().get("/api/nothing")
+    assert [line["logger"] for line in log.lines] == ["financial_alerts.access"]
+    logging.getLogger().setLevel(logging.WARNING)
+    Client().get("/api/nothing")
+    assert [line["logger"] for line in log.lines[1:]] == ["django.request"]
+
+
 PRIVATE = ("4711.23", "471123", "Swordfish", "plaice", "fa_", "secret-word-9")
 
 
