@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -14,9 +13,8 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.refusals import MailFailed, bare_refusal, mail_failed
-
-View = Callable[..., HttpResponseBase]
+from accounts.guard import View, mailing, passkeys, strict
+from accounts.refusals import bare_refusal
 
 # A password or a passkey, a code from a mail, a second factor, and the way out.
 PAGES = frozenset(
@@ -45,19 +43,6 @@ def no_endpoint(request: HttpRequest, **keys: Any) -> HttpResponseBase:
     return bare_refusal(HTTPStatus.NOT_FOUND)
 
 
-def mailing(view: View) -> View:
-    """The view; where a mail that it sends fails, it says so."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **keys: Any) -> HttpResponseBase:
-        try:
-            return view(request, *args, **keys)
-        except MailFailed:
-            return mail_failed(request)
-
-    return wrapped
-
-
 def page(pattern: URLPattern) -> View:
     """A page; one that is not there keeps its name, which allauth looks up all the same."""
     return mailing(pattern.callback) if pattern.name in PAGES else no_page
@@ -67,8 +52,12 @@ def endpoint(pattern: URLPattern) -> View:
     """An endpoint of the JSON API."""
     if pattern.name in ABSENT:
         return no_endpoint
-    whole = pattern.name in WHOLE
-    return mailing(transaction.atomic(pattern.callback) if whole else pattern.callback)
+    view: View = pattern.callback
+    if pattern.name in WHOLE:
+        view = transaction.atomic(view)
+    if "webauthn" in (pattern.name or ""):
+        view = passkeys(view)
+    return strict(mailing(view))
 
 
 def changed(
