@@ -1,7 +1,7 @@
 """How people log in: addresses, second factors and sessions.
 
-To be seen, and to be taken away where somebody has lost a phone. Nothing is added or edited: with
-another address, whoever helps a user could take their account, or a superuser's.
+To be seen, and to be taken away where somebody has lost a phone. Nothing is added or edited: an
+address is confirmed by its owner alone, with a code that is sent there.
 """
 
 from __future__ import annotations

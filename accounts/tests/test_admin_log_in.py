@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from unittest import mock
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -131,6 +132,28 @@ class AdminLogInTest(AccountTestCase):
             self.send("/accounts/login/", {**CREDENTIALS, "password": "guess"})
         self.assertEqual(self.send("/accounts/login/", CREDENTIALS), 200)
         self.assertEqual(self.browser.get("/admin/").status_code, 302)
+
+    def test_too_many_log_ins_are_told_on_a_page(self) -> None:
+        token = self.browser.get("/accounts/login/").cookies["csrftoken"].value
+        sent = {"login": "x", "csrfmiddlewaretoken": token}
+        for _ in range(30):
+            self.assertEqual(self.browser.post("/accounts/login/", sent).status_code, 200)
+        answer = self.browser.post("/accounts/login/", sent)
+        self.assertEqual(answer.status_code, 429)
+        self.assertContains(answer, "Financial Alerts", status_code=429)
+
+    def test_an_account_that_is_not_active_is_told_on_a_page(self) -> None:
+        self.confirm()
+        User.objects.update(is_active=False)
+        self.assertEqual(self.log_in(), "/accounts/inactive/")
+        self.assertContains(self.browser.get("/accounts/inactive/"), "not active")
+
+    def test_a_mail_that_cannot_be_sent_is_told_on_a_page(self) -> None:
+        with (
+            mock.patch("django.core.mail.EmailMessage.send", side_effect=ConnectionRefusedError),
+            self.assertLogs("accounts.adapters", "ERROR"),
+        ):
+            self.assertEqual(self.log_in(), 503)
 
     def test_whoever_is_no_staff_does_not_get_in(self) -> None:
         self.root.is_staff = False
