@@ -17,6 +17,8 @@ from budget.engine import evaluate, rules, statements, touched, writes
 from budget.models import Threshold, ledger
 
 COLUMNS = "as_of, version, event_seq, rules, time_zone, week_start, month_start"
+# Without the lock at the start the later ones deadlock as well; a run is not to wait for that.
+SOON = "SET LOCAL lock_timeout = 400;"
 # The same columns, and no lock.
 UNLOCKED = f"SELECT {COLUMNS} FROM budget_ledger WHERE user_id = %s"  # noqa: S608
 
@@ -24,7 +26,7 @@ UNLOCKED = f"SELECT {COLUMNS} FROM budget_ledger WHERE user_id = %s"  # noqa: S6
 @contextmanager
 def unlocked() -> Iterator[None]:
     """Read the ledger where it should be locked: what post_save examples do."""
-    with patch.object(ledger, "LOCK", UNLOCKED):
+    with patch.multiple(ledger, LOCK=UNLOCKED, LOCK_TIMEOUT=SOON):
         yield
 
 
@@ -70,8 +72,7 @@ def thresholds_outside() -> Iterator[None]:
         rules.rules_changed(state)
 
     with ExitStack() as stack:
-        # This order of locks deadlocks as well; a run should not spend its time waiting for that.
-        stack.enter_context(patch.object(ledger, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = 400;"))
+        stack.enter_context(patch.object(ledger, "LOCK_TIMEOUT", SOON))
         stack.enter_context(patch.object(Threshold, "save", unlocked_save))
         stack.enter_context(patch.object(writes, "threshold_written", threshold_written))
         yield
