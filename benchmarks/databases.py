@@ -106,5 +106,5 @@ def version_of(kind: Kind) -> str:
             "SELECT current_setting('server_version'), current_setting('fsync'),"
             " current_setting('synchronous_commit')"
         )
-        version, fsync, commit = cursor.fetchone()
+        ((version, fsync, commit),) = cursor.fetchall()
     return f"{version.split()[0]} (fsync {fsync}, synchronous_commit {commit})"
