@@ -347,7 +347,7 @@ def live(examples: int, steps: int, phases: Sequence[Phase]) -> None:
 
 @pytest.mark.django_db
 def test_random_lives_agree_with_the_oracle() -> None:
-    live(int(os.environ.get("LIVES", "30")), 30, QUICK_PHASES)
+    live(int(os.environ.get("LIVES", "24")), 30, QUICK_PHASES)
 
 
 @pytest.mark.long
