@@ -95,25 +95,14 @@ def read(
     user_id: int, rules: Rules, numbers: dict[Scope, int], pairs: Sequence[Pair], subject: int
 ) -> Step:
     """The one read of a write: the totals of its periods and the alerts open there."""
-    texts, params = [], []
-    counted = [*rules.spending, *rules.refunds]
-    # NULL: an IN list may not be empty, and nothing is equal to NULL.
-    refunds = statements.marks(len(rules.refunds)) or "NULL"
+    params: list[Any] = []
     for (span, category_id), number in numbers.items():
-        texts.append(
-            statements.TOUCHED_TOTAL.format(
-                number=number,
-                refunds=refunds,
-                grain=GRAIN_OF[span.type],
-                counted=statements.marks(len(counted)) or "NULL",
-                category="" if category_id is None else " AND category_id = %s",
-            )
-        )
-        params += [*rules.refunds, user_id, span.start, span.end, *counted]
-        params += [] if category_id is None else [category_id]
+        params += [number, category_id or 0, GRAIN_OF[span.type], span.start, span.end]
+    if numbers:
+        params += [*rules.spending, *rules.refunds, user_id]
     starts = {span.start for _, span in pairs}
-    texts.append(statements.OPEN_ALERTS.format(starts=statements.marks(len(starts))))
-    return " UNION ALL ".join(texts), [*params, user_id, *starts, subject]
+    text = statements.touched(len(numbers), len(rules.spending), len(rules.refunds), len(starts))
+    return text, [*params, user_id, *starts, subject]
 
 
 def sort_out(found: Iterable[tuple[Any, ...]]) -> tuple[dict[int, int], dict[Identity, int]]:

@@ -38,8 +38,8 @@ def lock_in_the_sum() -> Iterator[None]:
     def read(user_id: int, *args: Any) -> statements.Step:
         text, params = real(user_id, *args)
         locked = "SELECT user_id FROM budget_ledger WHERE user_id = %s FOR NO KEY UPDATE"
-        held = f"WITH locked AS MATERIALIZED ({locked})"
-        waiting = " LIMIT (SELECT count(*) * 1000000 FROM locked)"
+        held = f"WITH locked AS MATERIALIZED ({locked}) SELECT * FROM ("
+        waiting = ") found LIMIT (SELECT count(*) * 1000000 FROM locked)"
         return " ".join([held, text, waiting]), [user_id, *params]
 
     with unlocked(), patch.object(touched, "read", read):
