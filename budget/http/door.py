@@ -39,7 +39,7 @@ from budget.engine import Flipped, describe_alerts, read_ledger, recording
 from budget.engine.answers import AlertDict
 from budget.http.acting import acting_for
 from budget.http.body import is_text, read_object
-from budget.http.etags import still_good, tag_of
+from budget.http.etags import digest, matches, row_part, still_good, tag_of
 from budget.http.problems import (
     ApiError,
     FieldError,
@@ -260,17 +260,23 @@ def read(request: ApiRequest, handler: Handler, keys: dict[str, Any]) -> Answer:
             return Answer({}, HTTPStatus.NOT_MODIFIED, {"ETag": tag})
         answer = handler(request, None, keys)
         if not handler.steady or unchanged(request.ledger):
-            return tagged(handler, answer, request.ledger)
+            return tagged(request, handler, answer, request.ledger)
     with transaction.atomic():
         lock_ledger(request.user.pk)
         request.ledger = read_ledger(request.user.pk)
-        return tagged(handler, handler(request, None, keys), request.ledger)
+        return tagged(request, handler, handler(request, None, keys), request.ledger)
 
 
-def tagged(handler: Handler, answer: Answer, ledger: LedgerState) -> Answer:
-    """The answer with its ETag, where it depends on nothing but the user's ledger."""
-    if handler.tagged:
-        answer.headers["ETag"] = tag_of(answer.row, ledger)
+def tagged(request: ApiRequest, handler: Handler, answer: Answer, ledger: LedgerState) -> Answer:
+    """The answer with its ETag; 304 where what no ledger tells of is the same still."""
+    part = row_part(answer.row)
+    if not handler.tagged:
+        if isinstance(answer, Stream) or request.method not in ("GET", "HEAD"):
+            return answer
+        part = digest(answer.body)
+    answer.headers["ETag"] = tag_of(part, ledger)
+    if not handler.tagged and matches(request, answer.headers["ETag"]):
+        return Answer({}, HTTPStatus.NOT_MODIFIED, answer.headers)
     return answer
 
 
@@ -306,7 +312,7 @@ def write_once(
         answer = handler(request, sent, keys)
         answer.body["alerts"] = flips(user_id, flipped)
         if answer.row is not None:
-            answer = tagged(handler, answer, read_ledger(user_id))
+            answer = tagged(request, handler, answer, read_ledger(user_id))
         if key is not None:
             # What no cache may store is not kept for a retry either.
             open_to_all = answer.headers.get("Cache-Control") != "no-store"

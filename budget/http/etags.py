@@ -22,18 +22,29 @@ TAG = re.compile(r'(?:W/)?"([^".]*)\.(\d+)\.(\d{4}-\d\d-\d\d)"')
 LIST = "list"
 
 
+def digest(value: object) -> str:
+    text = json.dumps(value, cls=DjangoJSONEncoder, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def row_part(row: Model | None) -> str:
     """A digest of the stored columns; lists and computed answers have none of their own."""
     if row is None:
         return LIST
-    columns = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
-    text = json.dumps(columns, cls=DjangoJSONEncoder, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest(
+        {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    )
 
 
-def tag_of(row: Model | None, ledger: LedgerState) -> str:
-    """The ETag of a row's answer, or of a list's, as of a state of the ledger."""
-    return f'"{row_part(row)}.{ledger.version}.{ledger.as_of.isoformat()}"'
+def tag_of(part: str, ledger: LedgerState) -> str:
+    """The ETag of an answer whose own part this is, as of a state of the ledger."""
+    return f'"{part}.{ledger.version}.{ledger.as_of.isoformat()}"'
+
+
+def matches(request: HttpRequest, tag: str) -> bool:
+    """Whether If-None-Match has this very tag."""
+    header = request.headers.get("If-None-Match", "")
+    return tag in {found[0].removeprefix("W/") for found in TAG.finditer(header)}
 
 
 def still_good(request: HttpRequest, ledger: LedgerState) -> str | None:

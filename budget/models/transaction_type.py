@@ -86,7 +86,9 @@ class TransactionType(LedgerModel):
         ordering: ClassVar = ["slug"]
         constraints: ClassVar = [
             # What foreign keys of the same user's rows point to on PostgreSQL (migration 0007).
-            models.UniqueConstraint(fields=["user", "id"], name="budget_transactiontype_unique_of_user"),
+            models.UniqueConstraint(
+                fields=["user", "id"], name="budget_transactiontype_unique_of_user"
+            ),
             models.UniqueConstraint(
                 fields=["user", "key"], name="budget_transactiontype_unique_name"
             ),

@@ -120,6 +120,15 @@ class EtagTestCase(Asking):
                 spend(self.alice, "1")
                 self.assertNotEqual(self.ask("GET", path, If_None_Match=tag)["ETag"], tag)
 
+    def test_tokens_have_tags_of_their_own_because_no_ledger_tells_of_them(self) -> None:
+        token = ApiToken.objects.get(user=self.alice, name="retries")
+        for path in ("/api/token", f"/api/token/{token.pk}"):
+            with self.subTest(path):
+                tag = self.ask("GET", path)["ETag"]
+                self.ask("GET", path, status=304, If_None_Match=tag)
+                ApiToken.objects.filter(pk=token.pk).update(name=path)
+                self.ask("GET", path, If_None_Match=tag)
+
     def test_a_new_day_is_another_answer(self) -> None:
         limit(self.alice, "4")
         tag = self.ask("GET", "/api/threshold")["ETag"]

@@ -348,7 +348,11 @@ class ListTestCase(ApiTestCase):
 
     def test_wrong_parameters_are_named_all_at_once(self) -> None:
         self.assertEqual(
-            set(self.wrong_parameters(f"{PATH}?foo=1&limit=201&date_from=x&date_to=&user=me&words=a")),
+            set(
+                self.wrong_parameters(
+                    f"{PATH}?foo=1&limit=201&date_from=x&date_to=&user=me&words=a"
+                )
+            ),
             {"foo", "limit", "date_from", "date_to", "user", "words"},
         )
 

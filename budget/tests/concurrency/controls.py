@@ -38,7 +38,7 @@ def lock_in_the_sum() -> Iterator[None]:
     def read(user_id: int, *args: Any) -> statements.Step:
         text, params = real(user_id, *args)
         locked = "SELECT user_id FROM budget_ledger WHERE user_id = %s FOR NO KEY UPDATE"
-        held = f"WITH locked AS MATERIALIZED ({locked}) SELECT * FROM ("
+        held = f"WITH locked AS MATERIALIZED ({locked}) SELECT * FROM ("  # noqa: S608
         waiting = ") found LIMIT (SELECT count(*) * 1000000 FROM locked)"
         return " ".join([held, text, waiting]), [user_id, *params]
 
