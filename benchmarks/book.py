@@ -18,7 +18,7 @@ from budget.engine import rollups
 from budget.models import Category, PeriodType, Threshold, Transaction, TransactionType
 from budget.models.ledger import lock_ledger
 
-# Three years that end today, whatever their number of rows.
+# Histories end today and go back three years at most: a row a day, or as many more as it takes.
 DAYS = 1095
 # What no history reaches; and what one transaction has to come to.
 FAR, LARGE = Decimal(10) ** 11, Decimal(50_000)
@@ -126,8 +126,9 @@ def write_history(user: User, rows: int) -> None:
     """Store rows without the engine; the caller brings the rollups and alerts up to them."""
     categories = Category.objects.filter(user=user).order_by("id").values_list("id", flat=True)
     types = dict(TransactionType.objects.filter(user=user).values_list("slug", "id"))
-    first = today() - timedelta(days=DAYS - 1)
-    days = [(number, first + timedelta(days=number)) for number in range(DAYS)]
+    length = min(DAYS, rows)
+    first = today() - timedelta(days=length - 1)
+    days = [(number, first + timedelta(days=number)) for number in range(length)]
     own = list(enumerate(categories))
     statement = HISTORY.format(
         days=", ".join(["(%s, %s)"] * len(days)),
