@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connection
 
+from budget.models import Grain
+
 Step = tuple[str, list[Any]]
 
 # The one place where a type's effect becomes a sign.
@@ -45,7 +47,7 @@ SET amount = budget_rollup.amount + excluded.amount, count = budget_rollup.count
 # because planning one each costs PostgreSQL more than running them; for the same reason types are
 # told apart in the sum and not in the WHERE.
 TOUCHED_TOTALS = """
-WITH win (number, category, grain, lo, hi) AS (VALUES {windows})
+WITH win (number, grain, category, lo, hi) AS (VALUES {windows})
 SELECT 0, win.number, 0, 0, 0, CAST(NULL AS date), COALESCE((
   SELECT SUM(CASE WHEN r.type_id IN ({spending}) THEN r.amount
     WHEN r.type_id IN ({refunds}) THEN -r.amount END)
@@ -92,25 +94,26 @@ def marks(count: int) -> str:
     return ", ".join(["%s"] * count)
 
 
-def window_rows(windows: int) -> str:
-    """Placeholders for number, category (0: all), grain, first day and day after of windows."""
-    return ", ".join(["(%s, %s, %s, %s, %s)"] * windows)
-
-
 @lru_cache(maxsize=512)
 def totals(windows: int) -> str:
-    return TOTALS.format(windows=window_rows(windows), signed=SIGNED_ROLLUP)
+    row = "(%s, %s, %s, %s, %s)"
+    return TOTALS.format(windows=", ".join([row] * windows), signed=SIGNED_ROLLUP)
 
 
 @lru_cache(maxsize=512)
-def touched(windows: int, spending: int, refunds: int, starts: int) -> str:
-    """The one read of a write, for that many windows, types and first days of periods."""
+def touched(grains: tuple[Grain, ...], spending: int, refunds: int, starts: int) -> str:
+    """The one read of a write: for windows of those grains, that many types and first days.
+
+    Of a window, category (0: all), first day and day after are left to the parameters; each of
+    those costs as much Python as ten lines of it.
+    """
     alerts = OPEN_ALERTS.format(starts=marks(starts))
-    if not windows:
+    if not grains:
         return alerts
+    rows = [f"({number}, '{grain}', %s, %s, %s)" for number, grain in enumerate(grains)]
     # NULL: an IN list may not be empty, and nothing is equal to NULL.
     totals = TOUCHED_TOTALS.format(
-        windows=window_rows(windows),
+        windows=", ".join(rows),
         spending=marks(spending) or "NULL",
         refunds=marks(refunds) or "NULL",
     )

@@ -96,12 +96,13 @@ def read(
 ) -> Step:
     """The one read of a write: the totals of its periods and the alerts open there."""
     params: list[Any] = []
-    for (span, category_id), number in numbers.items():
-        params += [number, category_id or 0, GRAIN_OF[span.type], span.start, span.end]
+    for span, category_id in numbers:
+        params += [category_id or 0, span.start, span.end]
     if numbers:
         params += [*rules.spending, *rules.refunds, user_id]
     starts = {span.start for _, span in pairs}
-    text = statements.touched(len(numbers), len(rules.spending), len(rules.refunds), len(starts))
+    grains = tuple(GRAIN_OF[span.type] for span, _ in numbers)
+    text = statements.touched(grains, len(rules.spending), len(rules.refunds), len(starts))
     return text, [*params, user_id, *starts, subject]
 
 
