@@ -15,7 +15,10 @@ from django.db import connection, transaction
 
 from budget import engine
 from budget.engine import rollups
-from budget.models import Category, PeriodType, Threshold, Transaction, TransactionType
+from budget.engine.evaluate import evaluate_set
+from budget.engine.rules import rules_changed
+from budget.engine.writes import store_levels
+from budget.models import Category, Cause, PeriodType, Threshold, Transaction, TransactionType
 from budget.models.ledger import lock_ledger
 
 # Histories end today and go back three years at most: a row a day, or as many more as it takes.
@@ -40,8 +43,8 @@ HISTORY = """
 WITH RECURSIVE n (i) AS (
   SELECT CAST(0 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %s
 ), day (k, date) AS (VALUES {days}), own (k, id) AS (VALUES {categories})
-INSERT INTO budget_transaction (user_id, date, category_id, description, amount, type_id)
-SELECT %s, day.date, own.id, 'history', 100 + (n.i * 7919) %% 9900,
+INSERT INTO budget_transaction (user_id, date, category_id, description, search, amount, type_id)
+SELECT %s, day.date, own.id, 'history', 'history', 100 + (n.i * 7919) %% 9900,
   CASE WHEN n.i %% 19 = 3 THEN %s WHEN n.i %% 23 = 5 THEN %s ELSE %s END
 FROM n JOIN day ON day.k = n.i * {count} / %s JOIN own ON own.k = n.i %% {width}
 """
@@ -52,7 +55,7 @@ class Plan:
     """What a user is to have."""
 
     name: str
-    rows: int = 0
+    rows: int
     categories: int = 12
     thresholds: int = 6
 
@@ -85,7 +88,7 @@ def settle() -> None:
 
 
 def fill(plans: Sequence[Plan]) -> list[int]:
-    """Make users, and give their ids. Raises RuntimeError where one's rows do not add up."""
+    """Make users, and give their ids."""
     return [fill_one(plan) for plan in plans]
 
 
@@ -94,15 +97,16 @@ def fill_one(plan: Plan) -> int:
         user = User.objects.create(username=plan.name)
         ledger = lock_ledger(user.pk)
         names = [f"Category {number}" for number in range(plan.categories - 1)]
-        made = [Category(user=user, name=name).prepare(set()) for name in names]
-        Category._base_manager.bulk_create(made)
-        Threshold._base_manager.bulk_create(thresholds(user, plan.thresholds))
-        if plan.rows:
-            write_history(user, plan.rows)
+        categories = [Category(user=user, name=name).prepare(set()) for name in names]
+        Category._base_manager.bulk_create(categories)
+        write_history(user, plan.rows)
+        # From here on it is the engine that brings everything up to the rows.
         rollups.upsert(ledger, rollups.of_transactions(user.pk, ledger.calendar.month_start))
-    # Levels, and the alerts that the history opens.
-    engine.reconcile(user.pk, repair=True)
-    check(user.pk)
+        limits = Threshold._base_manager.bulk_create(thresholds(user, plan.thresholds))
+        for limit in limits:
+            store_levels(limit)
+        rules_changed(ledger)
+        evaluate_set(ledger, limits, Cause.THRESHOLD_EDIT)
     return user.pk
 
 

@@ -39,6 +39,7 @@ def made(plans: Sequence[Plan]) -> list[int]:
     """Fill an empty database; gives the ids of the users."""
     book.migrate()
     ids = book.fill(plans)
+    book.check_all(ids)
     book.settle()
     return ids
 
