@@ -10,7 +10,7 @@ from django.db.models.signals import post_delete, post_save
 
 from accounts.models import Profile
 from budget.engine import writes
-from budget.models import Category, LedgerState, Threshold, Transaction, TransactionType
+from budget.models import LedgerState, Threshold, Transaction, TransactionType
 from budget.models.ledger import Change, Row, gather, lock_ledgers, rows_deleted
 
 
@@ -52,11 +52,6 @@ def transaction_type_saved(instance: TransactionType, raw: bool, **kwargs: Any) 
         writes.transaction_type_written(instance, instance.change)
 
 
-def category_saved(instance: Category, raw: bool, **kwargs: Any) -> None:
-    if not raw and instance.change is not None:
-        writes.category_written(instance, instance.change)
-
-
 def profile_saved(instance: Profile, raw: bool, **kwargs: Any) -> None:
     if not raw and instance.change is not None:
         writes.profile_written(instance, instance.change)
@@ -72,5 +67,4 @@ def connect() -> None:
     post_save.connect(
         transaction_type_saved, TransactionType, dispatch_uid="budget.transaction_type_saved"
     )
-    post_save.connect(category_saved, Category, dispatch_uid="budget.category_saved")
     post_save.connect(profile_saved, Profile, dispatch_uid="budget.profile_saved")

@@ -162,14 +162,7 @@ def store_levels(threshold: Threshold) -> bool:
 
 def transaction_type_written(instance: TransactionType, change: Change) -> None:
     """Note a new type, or another effect of one that no transaction uses yet."""
-    ledger = change.ledgers[instance.user_id]
-    move_as_of(ledger)
-    rules_changed(ledger)
-
-
-def category_written(category: Category, change: Change) -> None:
-    """A name is no part of any condition; the day moves on with this write as with every other."""
-    move_as_of(change.ledgers[category.user_id])
+    rules_changed(change.ledgers[instance.user_id])
 
 
 def profile_written(profile: Profile, change: Change) -> None:
