@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -168,13 +168,19 @@ def check_all(user_ids: Sequence[int]) -> None:
         check(user_id)
 
 
-@cache
-def person(user_id: int) -> Person:
-    """Read a user, once in each client."""
-    user = User.objects.get(pk=user_id)
-    categories = tuple(Category.objects.filter(user=user).order_by("id"))
-    expense = TransactionType.objects.get(user=user, slug="expense")
-    return Person(user, categories, expense)
+# Whom this process has met, by id.
+people: dict[int, Person] = {}
+
+
+def meet(user_ids: Sequence[int]) -> None:
+    """Read users before any watch runs."""
+    categories: dict[int, list[Category]] = defaultdict(list)
+    for category in Category.objects.filter(user__in=user_ids).order_by("id"):
+        categories[category.user_id].append(category)
+    expenses = TransactionType.objects.filter(user__in=user_ids, slug="expense")
+    for expense in expenses.select_related("user"):
+        own = tuple(categories[expense.user_id])
+        people[expense.user_id] = Person(expense.user, own, expense)
 
 
 def row_of(who: Person, number: int, description: str, amount: Decimal) -> Transaction:

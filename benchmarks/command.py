@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import django
+from tqdm import tqdm
 
 from benchmarks.crowd import at_once
 from benchmarks.databases import Kind, Make, kinds, scratch, version_of
@@ -37,9 +38,9 @@ PARTS: dict[str, tuple[Measure, str, Row]] = {
             "plain, writes/s",
             "with the engine",
             "engine / plain",
-            "client CPU, ms a write",
-            "server CPU, ms a write",
-            "p99, ms",
+            "CPU, ms a write: client + server",
+            "CPU, plain / engine",
+            "p99 with the engine, ms",
         ),
     ),
     "rules": (
@@ -84,13 +85,16 @@ def parser() -> argparse.ArgumentParser:
 def measure(chosen: Sequence[Kind], parts: Sequence[str], scale: Scale) -> list[Table]:
     """Each part on each database, one after another, on databases made for it."""
     tables = []
-    for part in parts:
-        task, title, headings = PARTS[part]
-        table = Table(title.format(rows=scale.rows, clients=scale.clients), headings)
-        for kind in chosen:
-            with scratch(kind) as make:
-                table.rows += task(kind, make, scale)
-        tables.append(table)
+    with tqdm(total=len(parts) * len(chosen), unit="part", disable=None) as bar:
+        for part in parts:
+            task, title, headings = PARTS[part]
+            table = Table(title.format(rows=scale.rows, clients=scale.clients), headings)
+            for kind in chosen:
+                bar.set_description(f"{kind.name}, {part}")
+                with scratch(kind) as make:
+                    table.rows += task(kind, make, scale)
+                bar.update()
+            tables.append(table)
     return tables
 
 

@@ -13,7 +13,6 @@ from benchmarks.clients import (
     Write,
     engine_post,
     engine_save,
-    meet,
     plain_post,
     plain_save,
     take_round,
@@ -24,38 +23,43 @@ from benchmarks.start import Client
 from benchmarks.table import Row, in_ms, in_rate, in_times
 
 ROWS_A_USER, ROWS_OF_ONE = 100, 10_000
+# Of many users so many are looked through at the end.
+CHECKED = 100
 Pair = tuple[Write, Write]
 SAVE: Pair = (plain_save, engine_save)
 POST: Pair = (plain_post, engine_post)
+# What came of each round without the engine, and with it.
+Sides = tuple[list[Joint], list[Joint]]
 T = TypeVar("T")
 
 
 def at_once(kind: Kind, make: Make, scale: Scale) -> list[Row]:
-    """The clients on many users, first cold and then warm; then all of them on one.
-
-    Nothing on SQLite: it has one writer, and the others may starve beyond their 20 s.
-    """
-    if not kind.server:
-        return []
+    """The clients on many users, first cold and then warm; then all of them on one."""
     url = make()
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(url)) for _ in range(scale.clients)]
         clients[0].run(book.migrate)
         one = clients[0].run(book.fill, [Plan("one", ROWS_OF_ONE)])
-        plans = [Plan(f"user {number}", ROWS_A_USER) for number in range(scale.users)]
+        # SQLite has one writer, so that more users tell no more there.
+        count = scale.users if kind.server else min(scale.users, CHECKED)
+        plans = [Plan(f"user {number}", ROWS_A_USER) for number in range(count)]
         shares = wait(client.start(book.fill, share) for client, share in dealt(clients, plans))
         many = [user_id for share in shares for user_id in share]
         clients[0].run(book.settle)
-        wait(client.start(meet, [*many, *one]) for client in clients)
-        users = f"{len(many):,} users"
+        wait(client.start(book.meet, [*many, *one]) for client in clients)
+
+        def steady(pair: Pair, users: Sequence[int]) -> Sides:
+            return measured(kind, pair, clients, users, scale)
+
         rows = [
-            compared(kind, "first save() of a process", users, first(kind, clients, many, scale)),
-            compared(kind, "save()", users, steady(kind, SAVE, clients, many, scale)),
-            compared(kind, "save()", "one user", steady(kind, SAVE, clients, one, scale)),
-            compared(kind, "POST", "one user", steady(kind, POST, clients, one, scale)),
+            row(kind, "first save() of a process", many, first(clients, many, scale)),
+            row(kind, "save()", many, steady(SAVE, many)),
+            row(kind, "save()", one, steady(SAVE, one)),
+            row(kind, "POST", one, steady(POST, one)),
         ]
         clients[0].run(book.forget_plain)
-        wait(client.start(book.check_all, share) for client, share in dealt(clients, many + one))
+        sample = many[:: max(1, len(many) // CHECKED)] + one
+        wait(client.start(book.check_all, share) for client, share in dealt(clients, sample))
     return rows
 
 
@@ -68,47 +72,46 @@ def dealt(clients: Sequence[Client], items: Sequence[T]) -> list[tuple[Client, S
     return [(client, items[number :: len(clients)]) for number, client in enumerate(clients)]
 
 
-Measured = tuple[list[Joint], list[Joint]]
-
-
-def first(kind: Kind, clients: Sequence[Client], users: Sequence[int], scale: Scale) -> Measured:
+def first(clients: Sequence[Client], users: Sequence[int], scale: Scale) -> Sides:
     """Each process's first write for each user, when it has the user's rules still to read."""
-    before = together(clients, plain_save, users, scale.crowd_turn)
+    plain = together(clients, plain_save, users, scale.crowd_turn)
     turns = wait(
         client.start(take_round, engine_save, shuffled(users, number))
         for number, client in enumerate(clients)
     )
-    return [before], [join(turns)]
+    return [plain], [join(turns)]
 
 
-def steady(
+def measured(
     kind: Kind, pair: Pair, clients: Sequence[Client], users: Sequence[int], scale: Scale
-) -> Measured:
-    plain, engine = [], []
-    for counts in rounds_of(scale, scale.crowd_rounds, f"{kind.name}, {len(users)} users"):
-        without, with_it = (together(clients, write, users, scale.crowd_turn) for write in pair)
-        if counts:
-            plain.append(without)
-            engine.append(with_it)
-    return plain, engine
+) -> Sides:
+    """One kind of write without the engine and with it, in turn."""
+    sides: Sides = ([], [])
+    for counts in rounds_of(scale, scale.crowd_rounds, f"{kind.name}, users: {len(users)}"):
+        for write, side in zip(pair, sides, strict=True):
+            joint = together(clients, write, users, scale.crowd_turn)
+            if counts:
+                side.append(joint)
+    return sides
 
 
-def compared(kind: Kind, name: str, users: str, measured: Measured) -> Row:
-    plain, engine = measured
+def row(kind: Kind, name: str, users: Sequence[int], sides: Sides) -> Row:
+    plain, engine = sides
     return (
         kind.name,
         name,
-        users,
+        "1 user" if len(users) == 1 else f"{len(users):,} users",
         in_rate(Spread.of([joint.rate for joint in plain])),
         in_rate(Spread.of([joint.rate for joint in engine])),
         in_times(ratios([joint.rate for joint in engine], [joint.rate for joint in plain])),
-        " → ".join(in_ms(Spread.of([joint.client for joint in side])) for side in measured),
-        " → ".join(servers(side) for side in measured),
+        f"{cpu(plain)} → {cpu(engine)}",
+        in_times(ratios([joint.cpu for joint in plain], [joint.cpu for joint in engine])),
         in_ms(Spread.of([joint.p99 for joint in engine])),
     )
 
 
-def servers(joints: Sequence[Joint]) -> str:
-    """CPU of the server, where it can be known."""
+def cpu(joints: Sequence[Joint]) -> str:
+    """Client and server; on SQLite, and on a server elsewhere, the client alone."""
+    client = in_ms(Spread.of([joint.client for joint in joints]))
     known = [joint.server for joint in joints if joint.server is not None]
-    return in_ms(Spread.of(known)) if known else "?"
+    return f"{client} + {in_ms(Spread.of(known))}" if known else client

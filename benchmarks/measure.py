@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import median
 
 from tqdm import tqdm
 
@@ -23,7 +23,7 @@ LEAD_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything. turn: seconds that a single client writes; crowd_turn: eight."""
+    """How much of everything. turn: seconds that one client writes at a time; crowd_turn: all."""
 
     histories: tuple[int, ...]
     users: int
@@ -42,9 +42,9 @@ FULL = Scale(
     histories=(1_000, 100_000, 1_000_000),
     users=1_000,
     clients=8,
-    rounds=15,
-    crowd_rounds=9,
-    turn=0.25,
+    rounds=12,
+    crowd_rounds=7,
+    turn=0.2,
     crowd_turn=2.0,
     categories=(5, 50, 500),
     thresholds=(6, 50, 200),
@@ -92,13 +92,20 @@ def rounds_of(scale: Scale, rounds: int, what: str) -> Iterator[bool]:
 
 @dataclass(frozen=True)
 class Joint:
-    """What several clients did at the same time. p50, p99, client, server: seconds a write."""
+    """What several clients did at the same time.
+
+    rate: writes a second. The others are seconds a write: p99 of the clock, client and server of
+    the processors; server is None where it cannot be known.
+    """
 
     rate: float
-    p50: float
     p99: float
     client: float
     server: float | None
+
+    @property
+    def cpu(self) -> float:
+        return self.client + (self.server or 0)
 
 
 def join(turns: Sequence[Turn]) -> Joint:
@@ -106,7 +113,6 @@ def join(turns: Sequence[Turn]) -> Joint:
     servers = [turn.server for turn in turns if turn.server is not None]
     return Joint(
         rate=sum(len(turn.times) / turn.seconds for turn in turns),
-        p50=median(times),
         p99=times[int(len(times) * 0.99)],
         client=sum(turn.client for turn in turns) / len(times),
         server=sum(servers) / len(times) if len(servers) == len(turns) else None,
@@ -127,8 +133,3 @@ def together(
 
 def shuffled(user_ids: Sequence[int], seed: int) -> list[int]:
     return random.Random(seed).sample(user_ids, len(user_ids))  # noqa: S311 (not for secrets)
-
-
-def mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None

@@ -23,13 +23,11 @@ from benchmarks.measure import Scale, Spread, ratios, rounds_of
 from benchmarks.start import Client
 from benchmarks.table import Row, in_ms, in_times
 
-# What stands in the table: its name, the write without the engine, the write with it.
-PAIRS: tuple[tuple[str, Write, Write], ...] = (
-    ("save()", plain_save, engine_save),
-    ("save() that opens two alerts", plain_save, flipping_save),
-    ("POST", plain_post, engine_post),
-)
-WRITES: tuple[Write, ...] = (plain_save, engine_save, flipping_save, plain_post, engine_post)
+# A line of the table: its name, the write without the engine, the write with it.
+Pair = tuple[str, Write, Write]
+SAVE: Pair = ("save()", plain_save, engine_save)
+FLIP: Pair = ("save() that opens two alerts", plain_save, flipping_save)
+POST: Pair = ("POST", plain_post, engine_post)
 # Seconds a write, one value a round.
 Costs = dict[Write, list[float]]
 Place = tuple[Client, int]
@@ -41,15 +39,19 @@ def made(plans: Sequence[Plan]) -> list[int]:
     ids = book.fill(plans)
     book.check_all(ids)
     book.settle()
+    book.meet(ids)
     return ids
 
 
-def measured(places: Sequence[Place], scale: Scale, what: str) -> list[Costs]:
+def measured(
+    places: Sequence[Place], pairs: Sequence[Pair], scale: Scale, what: str
+) -> list[Costs]:
     """What each kind of write costs in each place; the places take turns too."""
+    writes = dict.fromkeys(write for _, *pair in pairs for write in pair)
     costs: list[Costs] = [defaultdict(list) for _ in places]
     for counts in rounds_of(scale, scale.rounds, what):
         for (client, user_id), found in zip(places, costs, strict=True):
-            for write in WRITES:
+            for write in writes:
                 turn = client.run(take_turn, write, [user_id], scale.turn)
                 if counts:
                     found[write].append(median(turn.times))
@@ -62,6 +64,7 @@ def measured(places: Sequence[Place], scale: Scale, what: str) -> list[Costs]:
 
 def growing(kind: Kind, make: Make, scale: Scale) -> list[Row]:
     """The same writes on databases that hold ever longer histories."""
+    pairs = (SAVE, FLIP, POST)
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(make())) for _ in scale.histories]
         filling = [
@@ -69,26 +72,29 @@ def growing(kind: Kind, make: Make, scale: Scale) -> list[Row]:
             for client, rows in zip(clients, scale.histories, strict=True)
         ]
         places = [(client, ids.result()[0]) for client, ids in zip(clients, filling, strict=True)]
-        costs = measured(places, scale, f"{kind.name}, history")
-    return compared(kind, [f"{rows:,}" for rows in scale.histories], costs)
+        costs = measured(places, pairs, scale, f"{kind.name}, history")
+    return compared(kind, pairs, [f"{rows:,}" for rows in scale.histories], costs)
 
 
 def ruled(kind: Kind, make: Make, scale: Scale) -> list[Row]:
     """The same writes by users with ever more categories, and with ever more thresholds."""
+    pairs = (SAVE, POST)
     narrow = [Plan(f"c{count}", scale.rows, categories=count) for count in scale.categories]
     many = [Plan(f"t{count}", scale.rows, thresholds=count) for count in scale.thresholds]
     with Client(make()) as client:
         places = [(client, user_id) for user_id in client.run(made, narrow + many)]
-        costs = measured(places, scale, f"{kind.name}, rules")
+        costs = measured(places, pairs, scale, f"{kind.name}, rules")
     plans, cut = narrow + many, len(narrow)
     labels = [f"{plan.categories} categories, {plan.thresholds} thresholds" for plan in plans]
     return [
-        *compared(kind, labels[:cut], costs[:cut]),
-        *compared(kind, labels[cut:], costs[cut:]),
+        *compared(kind, pairs, labels[:cut], costs[:cut]),
+        *compared(kind, pairs, labels[cut:], costs[cut:]),
     ]
 
 
-def compared(kind: Kind, labels: Sequence[str], costs: Sequence[Costs]) -> list[Row]:
+def compared(
+    kind: Kind, pairs: Sequence[Pair], labels: Sequence[str], costs: Sequence[Costs]
+) -> list[Row]:
     """One row for each write and place; the last cell compares with the first of the places."""
     return [
         (
@@ -100,6 +106,6 @@ def compared(kind: Kind, labels: Sequence[str], costs: Sequence[Costs]) -> list[
             in_times(ratios(found[plain], found[engine])),
             in_times(ratios(found[engine], costs[0][engine])),
         )
-        for name, plain, engine in PAIRS
+        for name, plain, engine in pairs
         for label, found in zip(labels, costs, strict=True)
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -37,6 +38,8 @@ def begin(url: str) -> None:
         "THROTTLE_ADDRESS": "off",
         "DATABASE_URL": url,
     }
+    # Static files are collected for a deployment alone.
+    warnings.filterwarnings("ignore", "No directory at:")
     django.setup()
 
 
