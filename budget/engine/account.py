@@ -11,11 +11,14 @@ from typing import Any
 from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models, transaction
 from django.db.models import F
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from accounts.models import ApiToken, Profile
@@ -23,11 +26,12 @@ from budget.models import (
     Alert,
     AlertEvent,
     Category,
+    Condition,
     IdempotentAnswer,
     Ledger,
     Rollup,
     Threshold,
-    ThresholdLevel,
+    ThresholdRevision,
     Transaction,
     TransactionType,
 )
@@ -43,6 +47,7 @@ OWNED: tuple[type[models.Model], ...] = (
     Alert,
     Rollup,
     Transaction,
+    ThresholdRevision,
     Threshold,
     Category,
     TransactionType,
@@ -62,6 +67,8 @@ SECRETS = {
     "budget.IdempotentAnswer": {"key", "digest", "headers"},
 }
 ROWS_A_QUERY = 1000
+# What the admin's log says of the rows of an account that is no more.
+ERASED = "(erased)"
 
 
 def delete_account(user_id: int) -> None:
@@ -74,7 +81,8 @@ def delete_account(user_id: int) -> None:
         user = get_user_model().objects.get(pk=user_id)
         lock_ledger(user_id)
         end_sessions(user_id)
-        ThresholdLevel.objects.filter(threshold__user_id=user_id).delete()
+        erase_from_log(user_id)
+        Condition.objects.filter(threshold__user_id=user_id).delete()
         with connection.cursor() as cursor:
             for model in OWNED:
                 # Plain SQL: a queryset's delete would load every row and evaluate it.
@@ -88,6 +96,25 @@ def end_sessions(user_id: int) -> None:
     store = import_module(settings.SESSION_ENGINE).SessionStore
     for key in UserSession.objects.filter(user_id=user_id).values_list("session_key", flat=True):
         store(key).delete()
+
+
+def owner_mark(user_id: int) -> str:
+    """What the words of an entry of the admin's log end with, for an entry about a user's row."""
+    return f" (user {user_id})"
+
+
+def erase_from_log(user_id: int) -> None:
+    """Take out of the admin's log what it says of a user's rows; who did what, and when, stays.
+
+    Entries are found by the rows that there are, and by their mark where the row has gone before.
+    """
+    words = {"object_repr": ERASED, "change_message": ""}
+    LogEntry.objects.filter(object_repr__endswith=owner_mark(user_id)).update(**words)
+    for table in tables():
+        kind = ContentType.objects.get_for_model(table.model)
+        rows = table.model._base_manager.filter(**{table.owner: user_id}).order_by()
+        keys = rows.values_list(Cast("pk", models.TextField()))
+        LogEntry.objects.filter(content_type=kind, object_id__in=keys).update(**words)
 
 
 @dataclass(frozen=True)

@@ -1,302 +1,491 @@
 """The evaluation: which levels have changed sides, after one write or over many periods.
 
-Every function here runs under the ledger's lock, after the rows and the rollups are written.
+Every function here runs under the ledger's lock, after the rows and the rollups are written. Each
+first brings the ledger's day up to the user's, and then judges once: what the write touches and
+what the day touches, with one flip of an alert at most.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import Decimal
 
 from django.db import models
 
-from budget.engine.flips import BATCH, Flip, save_ledger, write_flips
-from budget.engine.periods import PERIODS, Span, span_of
-from budget.engine.rules import rules_of
-from budget.engine.tipping import COUNTED, find_tips
-from budget.engine.totals import GRAIN_OF, Window, single_totals, window_totals
+from budget.engine.flips import BATCH, Flip, find_earlier, flips_of, judge, write_flips
+from budget.engine.judging import (
+    Identity,
+    Pair,
+    Totals,
+    Window,
+    due,
+    forecast_of,
+    identity,
+    limit_of,
+    pairs_of_day,
+    pairs_of_rows,
+    total_of,
+    verdicts,
+    windows_of,
+)
+from budget.engine.rules import FORECAST_LEVEL, Rule, Rules, rules_of
+from budget.engine.tipping import find_tips
+from budget.engine.totals import read_totals, rows_of, single_total
 from budget.engine.touched import flips_of_write
 from budget.models import (
     Alert,
     AlertStatus,
-    Calendar,
     Effect,
     Grain,
     LedgerState,
-    Operator,
+    Measure,
     PeriodType,
     Rollup,
-    Threshold,
     Transaction,
 )
 from budget.models.ledger import Row
 from budget.models.money import from_minor, to_minor
+from budget.models.periods import (
+    PERIODS,
+    ROLLING_START,
+    Span,
+    following,
+    rolling_span,
+    span_of,
+)
 
 IDS_A_QUERY = 500
 
 
-def move_as_of(ledger: LedgerState) -> None:
-    """Bring the ledger's day up to the user's local date; it never goes back by itself.
+def begin_day(ledger: LedgerState) -> None:
+    """Bring the ledger's day up to the user's local date; it never goes back by itself."""
+    ledger.as_of = max(ledger.as_of, ledger.calendar.today())
 
-    Here is the place for what becomes true because a day has begun.
-    """
-    today = ledger.calendar.today()
-    if today > ledger.as_of:
-        ledger.as_of = today
-        save_ledger(ledger)
+
+def move_as_of(ledger: LedgerState) -> None:
+    """Bring the ledger's day up to date, with every alert that the day opens or resolves."""
+    begin_day(ledger)
+    if ledger.as_of != ledger.was:
+        evaluate(ledger, Judgement())
 
 
 def evaluate_write(ledger: LedgerState, before: Row | None, after: Row | None, cause: str) -> None:
     """Bring rollups and alerts up to one row's insert (before is None), edit or delete."""
-    move_as_of(ledger)
+    begin_day(ledger)
+    rules = rules_of(ledger)
     if after is not None:
         # Not what the saved instance knows of its type: that may be older than the lock.
-        after = {**after, "effect": rules_of(ledger).effect_of(after["type_id"])}
-    flips = flips_of_write(ledger, before, after)
-    if after is not None:
-        for flip in flips:
-            if flip.opens and counts_in(after, flip.category_id, flip.span):
-                flip.tip = after["id"]
-    write_flips(ledger, flips, cause)
+        after = {**after, "effect": rules.effect_of(after["type_id"])}
+    flips = flips_of_write(ledger, before, after, cause)
+    for flip in flips:
+        flip.tip = written_row(rules, flip, before, after, cause)
+    write_flips(ledger, flips)
     if before is not None:
         replace_tips(ledger, {before["id"]: after})
+    renew_rolling_tips(ledger)
 
 
-def counts_in(row: Row, category_id: int | None, span: Span) -> bool:
-    """Whether a row is part of the total of a period and category."""
+def written_row(
+    rules: Rules, flip: Flip, before: Row | None, after: Row | None, cause: str
+) -> int | None:
+    """The id of the row written, where it tips or resolves the alert of a flip.
+
+    It tips what it is a part of, but resolves what it has left, or is in an earlier period of, too.
+    cause: of what the write flips; the rest is the day's.
+    """
+    row = after
+    if not flip.opens:
+        row = (after or before) if flip.cause == cause else None
+    elif row is not None and (flip.level == FORECAST_LEVEL or not lies_in(rules, flip.pair, row)):
+        row = None
+    return None if row is None else int(row["id"])
+
+
+def lies_in(rules: Rules, pair: Pair, row: Row) -> bool:
+    """Whether a row is part of what a threshold sums in a period."""
+    rule, span = pair
+    return rules.counted(rule, row) and span.holds(row["date"]) and span.subject in (0, row["id"])
+
+
+@dataclass
+class Judgement:
+    """What is to be judged in one commit, besides what the day touches.
+
+    pairs: with the cause of what flips there. whole: thresholds, with the rule that their alerts of
+    the present revision follow, of which every open alert that is not judged resolves, by `cause`;
+    earlier: the rule of the revision before, where this commit has started another. known: sums
+    that need no reading. tips: whether what opens by `cause` names the row that tipped it.
+    """
+
+    pairs: dict[Pair, str] = field(default_factory=dict)
+    cause: str = ""
+    whole: dict[int, Rule] = field(default_factory=dict)
+    earlier: dict[int, Rule] = field(default_factory=dict)
+    known: dict[Window, int] = field(default_factory=dict)
+    tips: bool = True
+
+
+def evaluate(ledger: LedgerState, judgement: Judgement) -> None:
+    """Judge, and write what flips: what must be open against what is open."""
+    rules = rules_of(ledger)
+    pairs: dict[Pair, str] = dict(pairs_of_day(rules, ledger))
+    pairs |= judgement.pairs
+    totals = read_missing(ledger, pairs, judgement.known)
+    opened = open_alerts(ledger, pairs, judgement.whole)
+    by_identity = {key: alert.pk for key, alert in opened.items()}
+    judged = list(judge(ledger, pairs, totals))
+    flips = list(flips_of(judged, pairs, by_identity))
+    if judgement.whole:
+        held = {identity(pair, verdict.level) for pair, verdict in judged}
+        gone = [
+            alert
+            for key, alert in opened.items()
+            if key not in held and alert.threshold_id in judgement.whole
+        ]
+        flips += resolved(ledger, gone, judgement)
+    find_earlier([ledger.user_id], flips)
+    if judgement.tips:
+        find_tips(ledger, [flip for flip in flips if flip.cause == judgement.cause])
+    write_flips(ledger, flips)
+    renew_rolling_tips(ledger)
+
+
+def read_missing(
+    ledger: LedgerState, pairs: Mapping[Pair, str], known: Mapping[Window, int]
+) -> Totals:
+    windows = (window for pair in pairs for window in windows_of(pair, ledger))
+    missing = [window for window in windows if window not in known]
+    return {**known, **read_totals(ledger, missing)}
+
+
+def open_alerts(
+    ledger: LedgerState, pairs: Mapping[Pair, str], whole: Collection[int]
+) -> dict[Identity, Alert]:
+    """The open alerts of whole thresholds, and those in the periods of some pairs."""
+    mine = Alert.objects.filter(user_id=ledger.user_id).of_thresholds().open()
+    starts = {span.key for rule, span in pairs if rule.threshold_id not in whole}
+    wanted = models.Q(threshold_id__in=list(whole))
+    if len(starts) <= IDS_A_QUERY:
+        wanted |= models.Q(period_start__in=starts)
+    else:
+        dated = starts - {ROLLING_START}
+        wanted |= models.Q(period_start__range=(min(dated), max(dated)))
+        wanted |= models.Q(period_start=ROLLING_START)
+    return {key_of(alert): alert for alert in mine.filter(wanted)}
+
+
+def key_of(alert: Alert) -> Identity:
     return (
-        row["effect"] in COUNTED
-        and category_id in (None, row["category_id"])
-        and span.start <= row["date"] < span.end
-        and span.subject in (0, row["id"])
+        alert.threshold_id or 0,
+        alert.revision,
+        alert.period[0],
+        alert.subject,
+        alert.level or 0,
     )
+
+
+def span_of_alert(ledger: LedgerState, alert: Alert, rule: Rule) -> Span:
+    """The period of an alert; of a rolling one, its window as it is now."""
+    if alert.is_rolling:
+        return rolling_span(ledger.as_of, max(rule.days, 1))
+    return Span(rule.type, *alert.period, alert.subject)
+
+
+def pair_of_alert(ledger: LedgerState, alert: Alert, rule: Rule) -> Pair:
+    """A rule in the period of an alert; of a forecast that is switched off now, as it was one."""
+    if alert.level == FORECAST_LEVEL:
+        rule = replace(rule, forecast=True)
+    return rule, span_of_alert(ledger, alert, rule)
+
+
+def resolved(ledger: LedgerState, alerts: Sequence[Alert], judgement: Judgement) -> Iterator[Flip]:
+    """The flips of open alerts that nothing holds open: their period or revision is gone."""
+    pairs: dict[Identity, Pair] = {}
+    for alert in alerts:
+        now = judgement.whole[alert.threshold_id or 0]
+        rule = now
+        if alert.revision != now.revision:
+            rule = judgement.earlier.get(now.threshold_id, now)
+        pairs[key_of(alert)] = pair_of_alert(ledger, alert, rule)
+    totals = read_missing(ledger, dict.fromkeys(pairs.values(), ""), {})
+    limits = limits_now(ledger, alerts, {key: rule for key, (rule, _) in pairs.items()})
+    for alert in alerts:
+        key = key_of(alert)
+        rule, span = pairs[key]
+        total: int | None = None
+        if not rule.match:
+            total = total_of(rule.terms[0], span, totals)
+            if alert.level == FORECAST_LEVEL:
+                total = forecast_of(rule, span, totals, ledger.as_of).projected
+        yield Flip(
+            rule=replace(rule, revision=alert.revision),
+            span=span,
+            level=alert.level or FORECAST_LEVEL,
+            opens=False,
+            total=total,
+            limit=None if rule.match else limits[key],
+            cause=judgement.cause,
+            alert_id=alert.pk,
+        )
+
+
+def limits_now(
+    ledger: LedgerState, alerts: Sequence[Alert], rules: Mapping[Identity, Rule]
+) -> dict[Identity, int | None]:
+    """The limit that each alert's rule gives now for the period that the alert's begins in."""
+    limits: dict[Identity, int | None] = {}
+    pairs = {key_of(one): limit_pair(ledger, one, rules[key_of(one)]) for one in alerts}
+    carried = {key: pair for key, pair in pairs.items() if pair[0].carries_from is not None}
+    totals = read_missing(ledger, dict.fromkeys(carried.values(), ""), {})
+    for key, (rule, span) in pairs.items():
+        limits[key] = None if rule.match else rule.limit
+        if key in carried:
+            limits[key] = limit_of(rule, span, totals, ledger.calendar)
+    return limits
+
+
+def limit_pair(ledger: LedgerState, alert: Alert, rule: Rule) -> Pair:
+    """The period whose limit an alert shows: of the threshold's present type, where its own began.
+
+    They differ once settings have cut the periods anew, or the type is another.
+    """
+    if alert.is_rolling:
+        # A window that moves has no period before it.
+        rule = replace(rule, carries_from=None)
+    if rule.carries_from is None:
+        return rule, span_of_alert(ledger, alert, rule)
+    return rule, span_of(rule.type, alert.period[0], ledger.calendar)
 
 
 def replace_tips(ledger: LedgerState, gone: dict[int, Row | None]) -> None:
     """Find the next tipping row for open alerts whose own was deleted or no longer counts there.
 
-    gone: by transaction id, the row as it is now, or None. A resolved alert keeps its row until
-    the row is deleted.
+    gone: by transaction id, the row as it is now, with its effect, or None. A resolved alert keeps
+    its row until the row is deleted.
     """
+    rules = rules_of(ledger)
     ids = list(gone)
     for at in range(0, len(ids), IDS_A_QUERY):
         alerts = Alert.objects.filter(
             user_id=ledger.user_id, transaction_id__in=ids[at : at + IDS_A_QUERY]
-        ).select_related("threshold")
-        orphans, flips = [], []
+        )
+        orphans: list[Alert] = []
         for alert in alerts:
-            row, flip = gone[alert.transaction_id or 0], flip_of(alert)
-            if alert.status == AlertStatus.OPEN:
-                if row is None or not counts_in(row, flip.category_id, flip.span):
+            row = gone[alert.transaction_id or 0]
+            if alert.status != AlertStatus.OPEN:
+                if row is None:
                     orphans.append(alert)
-                    flips.append(flip)
-            elif row is None:
-                flip.opens = False
-                orphans.append(alert)
-                flips.append(flip)
-        find_tips(ledger.user_id, flips)
-        for alert, flip in zip(orphans, flips, strict=True):
-            alert.transaction_id = flip.tip
-        Alert.objects.bulk_update(orphans, ["transaction"], batch_size=BATCH)
-
-
-def flip_of(alert: Alert) -> Flip:
-    """The flip that a threshold alert rests on, as if it opened; its total is not filled in."""
-    threshold, level = alert.threshold, alert.level or 0
-    if threshold is None:
-        raise ValueError("A custom alert rests on no threshold.")
-    return Flip(
-        threshold_id=threshold.pk,
-        revision=alert.revision,
-        span=Span(threshold.type, *alert.period, alert.subject),
-        level=level,
-        opens=True,
-        total=0,
-        limit=to_minor(threshold.amount),
-        trigger=threshold.triggers().get(level, 0),
-        strict=threshold.operator == Operator.GT,
-        category_id=threshold.category_id,
-        alert_id=alert.pk,
-    )
-
-
-Touched = dict[str, set[date]]
-
-
-def touched_starts(calendar: Calendar, dates: Iterable[date]) -> Touched:
-    """The starts of all periods, by type, that some dates lie in."""
-    distinct = set(dates)
-    return {type: {span_of(type, day, calendar).start for day in distinct} for type in PeriodType}
-
-
-def evaluate_set(
-    ledger: LedgerState,
-    thresholds: Sequence[Threshold],
-    cause: str,
-    dates: Collection[date] | None = None,
-    *,
-    old_category: dict[int, int | None] | None = None,
-    tips: bool = True,
-) -> None:
-    """Evaluate whole thresholds at once: what must be open against what is open.
-
-    dates: only the periods that these dates lie in; None: every period there is. Reads the rollups
-    once for all thresholds, so its cost follows the days and months touched, not the rows.
-    old_category: by threshold, the category that alerts of earlier revisions counted. tips: whether
-    what opens names the transaction that tipped it; where other rows went, none did.
-    """
-    move_as_of(ledger)
-    touched = None if dates is None else touched_starts(ledger.calendar, dates)
-    must = {flip.identity: flip for flip in reached_levels(ledger, thresholds, touched)}
-    flips, have = [], set()
-    by_id = {threshold.pk: threshold for threshold in thresholds}
-    for alert in present_alerts(ledger, by_id, touched):
-        flip = flip_of(alert)
-        have.add(flip.identity)
-        is_open = alert.status == AlertStatus.OPEN
-        if flip.identity in must and not is_open:
-            must[flip.identity].alert_id = alert.pk
-            flips.append(must[flip.identity])
-        elif flip.identity not in must and is_open:
-            flip.opens = False
-            if alert.revision != by_id[flip.threshold_id].revision and old_category:
-                flip.category_id = old_category.get(flip.threshold_id, flip.category_id)
-            flips.append(flip)
-    flips += [flip for key, flip in must.items() if key not in have]
-    find_totals(ledger, [flip for flip in flips if not flip.opens])
-    if tips:
-        find_tips(ledger.user_id, flips)
-    write_flips(ledger, flips, cause)
-
-
-def present_alerts(
-    ledger: LedgerState, by_id: dict[int, Threshold], touched: Touched | None
-) -> Iterator[Alert]:
-    """The alerts of some thresholds, in the touched periods only where any are given."""
-    alerts = Alert.objects.filter(user_id=ledger.user_id, threshold_id__in=list(by_id))
-    alerts = alerts.of_thresholds()
-    if touched is not None:
-        starts = set().union(*(touched[threshold.type] for threshold in by_id.values()))
-        if not starts:
-            return
-        alerts = alerts.filter(period_start__range=(min(starts), max(starts)))
-    for alert in alerts.iterator():
-        threshold = by_id[alert.threshold_id or 0]
-        if touched is None or alert.period_start in touched[threshold.type]:
-            alert.threshold = threshold
-            yield alert
-
-
-def reached_levels(
-    ledger: LedgerState, thresholds: Sequence[Threshold], touched: Touched | None
-) -> Iterator[Flip]:
-    """Every level that must be open, as a flip that opens it."""
-    in_force = [threshold for threshold in thresholds if threshold.in_force]
-    sums = period_sums(ledger, {threshold.type for threshold in in_force}, touched)
-    singles = [threshold for threshold in in_force if threshold.type == PeriodType.TRANSACTION]
-    for threshold in in_force:
-        for start, total in sums[threshold.type, threshold.category_id].items():
-            span = span_of(threshold.type, start, ledger.calendar)
-            yield from levels_of(threshold, span, total)
-    if singles:
-        rows = list(single_rows(ledger, singles, touched))
-        for threshold in singles:
-            for number, day, category_id, amount in rows:
-                if threshold.category_id in (None, category_id):
-                    span = replace(span_of(threshold.type, day, ledger.calendar), subject=number)
-                    yield from levels_of(threshold, span, to_minor(amount))
-
-
-def levels_of(threshold: Threshold, span: Span, total: int) -> Iterator[Flip]:
-    """The levels of a threshold that a total, in minor units, reaches."""
-    strict = threshold.operator == Operator.GT
-    for percent, trigger in threshold.triggers().items():
-        if total >= trigger + strict:
-            yield Flip(
-                threshold_id=threshold.pk,
-                revision=threshold.revision,
-                span=span,
-                level=percent,
-                opens=True,
-                total=total,
-                limit=to_minor(threshold.amount),
-                trigger=trigger,
-                strict=strict,
-                category_id=threshold.category_id,
-            )
-
-
-PeriodSums = defaultdict[tuple[str, int | None], dict[date, int]]
-
-
-def period_sums(ledger: LedgerState, types: set[str], touched: Touched | None) -> PeriodSums:
-    """Signed totals in minor units, by (type, category or None) and period start."""
-    sums: PeriodSums = defaultdict(lambda: defaultdict(int))
-    for grain in Grain:
-        wanted = [type for type in PERIODS if type in types and GRAIN_OF[type] == grain]
-        if not wanted:
-            continue
-        rows = Rollup.objects.filter(
-            user_id=ledger.user_id, grain=grain, count__gt=0, type__effect__in=COUNTED
-        )
-        if touched is not None:
-            spans = [
-                span_of(type, start, ledger.calendar) for type in wanted for start in touched[type]
-            ]
-            if not spans:
                 continue
-            rows = rows.filter(
-                bucket__gte=min(span.start for span in spans),
-                bucket__lt=max(span.end for span in spans),
-            )
-        buckets = rows.values_list("bucket", "category_id", "type__effect").annotate(
-            sum=models.Sum("amount")
+            rule = rules.by_threshold[alert.threshold_id or 0]
+            pair = (rule, span_of_alert(ledger, alert, rule))
+            if row is None or not lies_in(rules, pair, row):
+                orphans.append(alert)
+        give_tips(ledger, orphans)
+
+
+def give_tips(ledger: LedgerState, alerts: Sequence[Alert]) -> None:
+    """Name the row that tips each alert as its period is now; none for one that is resolved."""
+    rules = rules_of(ledger)
+    pairs = {
+        alert.pk: (rule, span_of_alert(ledger, alert, rule))
+        for alert in alerts
+        if alert.status == AlertStatus.OPEN
+        for rule in [rules.by_threshold[alert.threshold_id or 0]]
+    }
+    totals = read_missing(ledger, dict.fromkeys(pairs.values(), ""), {})
+    flips: dict[int, Flip] = {}
+    for alert in alerts:
+        pair = pairs.get(alert.pk)
+        if pair is None:
+            continue
+        for verdict in verdicts(pair, totals, ledger):
+            if verdict.level == alert.level:
+                flips[alert.pk] = Flip(
+                    rule=pair[0],
+                    span=pair[1],
+                    level=verdict.level,
+                    opens=True,
+                    total=verdict.total,
+                    limit=verdict.limit,
+                    cause="",
+                    ranges=verdict.ranges,
+                )
+    find_tips(ledger, flips.values())
+    for alert in alerts:
+        flip = flips.get(alert.pk)
+        alert.transaction_id = flip.tip if flip else None
+    Alert.objects.bulk_update(alerts, ["transaction"], batch_size=BATCH)
+
+
+def renew_rolling_tips(ledger: LedgerState) -> None:
+    """As a day begins, find the next tipping row for rolling windows that have left theirs."""
+    if ledger.as_of != ledger.was and (firsts := first_days(ledger, rules_of(ledger))):
+        left = left_tips([ledger.user_id], firsts)
+        if left:
+            give_tips(ledger, left)
+
+
+def first_days(ledger: LedgerState, rules: Rules) -> dict[int, date]:
+    """The first day of each rolling window, by threshold."""
+    return {
+        rule.threshold_id: rolling_span(ledger.as_of, rule.days).start
+        for rule in rules.thresholds
+        if rule.type == PeriodType.ROLLING
+    }
+
+
+def left_tips(user_ids: Collection[int], firsts: Mapping[int, date]) -> list[Alert]:
+    """The open rolling alerts of some users whose window has left the row that tipped them."""
+    alerts = Alert.objects.filter(
+        user_id__in=user_ids, period_start=ROLLING_START, transaction__isnull=False
+    )
+    found = []
+    for alert in alerts.open().select_related("transaction"):
+        first = firsts.get(alert.threshold_id or 0)
+        if alert.transaction and first and alert.transaction.date < first:
+            found.append(alert)
+    return found
+
+
+# Whole sets
+
+
+def evaluate_rows(
+    ledger: LedgerState, rows: Sequence[Row], cause: str, *, gone: bool = False
+) -> None:
+    """Evaluate every period and category that many rows touch; gone: they have been deleted.
+
+    The effects of the rows are known. What opens because other rows went was tipped by none.
+    """
+    begin_day(ledger)
+    rules = rules_of(ledger)
+    singles = tuple(one for one in rules.thresholds if one.type == PeriodType.TRANSACTION)
+    periods = tuple(one for one in rules.thresholds if one.type != PeriodType.TRANSACTION)
+    # Rows of one day, category and effect touch the same periods.
+    alike = {(row["date"], row["category_id"], row["effect"]): row for row in rows}
+    pairs = pairs_of_rows(replace(rules, thresholds=periods), ledger, alike.values())
+    pairs |= pairs_of_rows(replace(rules, thresholds=singles), ledger, rows)
+    by_id = {row["id"]: row for row in rows}
+    known = {
+        window: single_total(rules, window, None if gone else by_id[window.subject])
+        for pair in pairs
+        if pair[1].subject
+        for window in windows_of(pair, ledger)
+    }
+    causes = dict.fromkeys(pairs, cause)
+    evaluate(ledger, Judgement(causes, cause, known=known, tips=not gone))
+    if gone:
+        replace_tips(ledger, {row["id"]: None for row in rows})
+
+
+def evaluate_whole(
+    ledger: LedgerState,
+    whole: dict[int, Rule],
+    cause: str,
+    earlier: dict[int, Rule] | None = None,
+) -> None:
+    """Evaluate some thresholds in every period there is; whole: each with its rule as it is now.
+
+    One that is not in force holds nothing. earlier: the rules of the revisions before.
+    """
+    begin_day(ledger)
+    rules = rules_of(ledger)
+    judged = [rule for rule in rules.thresholds if rule.threshold_id in whole]
+    known: dict[Window, int] = {}
+    pairs = dict.fromkeys(all_pairs(ledger, judged, known), cause)
+    whole = whole | {rule.threshold_id: rule for rule in judged}
+    evaluate(ledger, Judgement(pairs, cause, whole, earlier or {}, known))
+
+
+def wrong_tips(ledger: LedgerState) -> list[Alert]:
+    """The open alerts whose tipping row has gone, or is no part of their total as it is now."""
+    rules = rules_of(ledger)
+    alerts = Alert.objects.filter(user_id=ledger.user_id, transaction__isnull=False)
+    tipped = list(alerts.of_thresholds().open().order_by("id"))
+    rows = rows_of(ledger.user_id, {alert.transaction_id or 0 for alert in tipped})
+    wrong = []
+    for alert in tipped:
+        rule, row = (
+            rules.by_threshold.get(alert.threshold_id or 0),
+            rows.get(alert.transaction_id or 0),
         )
-        for bucket, category_id, effect, amount in buckets.iterator():
-            signed = -int(amount) if effect == Effect.REFUND else int(amount)
-            for type in wanted:
-                start = span_of(type, bucket, ledger.calendar).start
-                if touched is None or start in touched[type]:
-                    sums[type, None][start] += signed
-                    sums[type, category_id][start] += signed
-    return sums
+        if rule is None:
+            # Nothing holds it open: it is the alert itself that is wrong.
+            continue
+        pair = (rule, span_of_alert(ledger, alert, rule))
+        if row is None or not lies_in(rules, pair, row):
+            wrong.append(alert)
+    return wrong
 
 
-def single_rows(
-    ledger: LedgerState, thresholds: Sequence[Threshold], touched: Touched | None
-) -> Iterator[tuple[int, date, int, Decimal]]:
-    """The rows that may reach a `transaction` threshold: id, date, category, amount."""
-    least = min(
-        trigger + (threshold.operator == Operator.GT)
-        for threshold in thresholds
-        for trigger in threshold.triggers().values()
+def all_pairs(
+    ledger: LedgerState, rules: Sequence[Rule], known: dict[Window, int]
+) -> Iterator[Pair]:
+    """Every period in which a level of some thresholds can hold.
+
+    known: gets what single transactions come to.
+    """
+    at_once: dict[str, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        if rule.type == PeriodType.ROLLING:
+            yield rule, rolling_span(ledger.as_of, rule.days)
+        elif rule.type == PeriodType.TRANSACTION:
+            yield from single_pairs(ledger, rule, known)
+        elif rule.starts_on is not None:
+            span = span_of(rule.type, rule.starts_on, ledger.calendar)
+            while span.end <= ledger.as_of:
+                if due(rule, span, ledger.as_of):
+                    yield rule, span
+                span = following(span, ledger.calendar)
+        else:
+            at_once[rule.type].append(rule)
+    for grain, types in GRAINS.items():
+        wanted = {type: at_once[type] for type in types if type in at_once}
+        if wanted:
+            yield from pairs_with_rows(ledger, grain, wanted)
+
+
+GRAINS: dict[Grain, list[str]] = {
+    Grain.DAY: [type for type in PERIODS if type in (PeriodType.DAILY, PeriodType.WEEKLY)],
+    Grain.MONTH: [type for type in PERIODS if type not in (PeriodType.DAILY, PeriodType.WEEKLY)],
+}
+
+
+def pairs_with_rows(
+    ledger: LedgerState, grain: Grain, rules: Mapping[str, Sequence[Rule]]
+) -> Iterator[Pair]:
+    """Each rule, by its type, in every period in which any row lies."""
+    buckets = (
+        Rollup.objects.filter(user_id=ledger.user_id, grain=grain, count__gt=0)
+        .order_by()
+        .values_list("bucket", flat=True)
+        .distinct()
     )
+    spans = dict.fromkeys(
+        span_of(type, bucket, ledger.calendar) for bucket in buckets for type in rules
+    )
+    for span in spans:
+        for rule in rules[span.type]:
+            yield rule, span
+
+
+def single_pairs(ledger: LedgerState, rule: Rule, known: dict[Window, int]) -> Iterator[Pair]:
+    """The rows that may reach a `transaction` threshold, each as a period of its own."""
+    least = min(level.ranges[0][0] for level in rule.levels)
+    effect = Effect.INCOME if rule.measure == Measure.INCOME else Effect.SPENDING
+    rules = rules_of(ledger)
     rows = Transaction.objects.filter(
-        user_id=ledger.user_id, type__effect=Effect.SPENDING, amount__gte=from_minor(least)
+        user_id=ledger.user_id,
+        type_id__in=rules.types.get(effect, ()),
+        amount__gte=from_minor(least),
     )
-    days = None if touched is None else touched[PeriodType.TRANSACTION]
-    if days is not None:
-        if not days:
-            return
-        rows = rows.filter(date__range=(min(days), max(days)))
-    for row in rows.order_by().values_list("id", "date", "category_id", "amount").iterator():
-        if days is None or row[1] in days:
-            yield row
-
-
-def find_totals(ledger: LedgerState, flips: Sequence[Flip]) -> None:
-    """Set the total, as it is now, on flips that resolve."""
-    singles = [flip for flip in flips if flip.span.subject]
-    periods = [flip for flip in flips if not flip.span.subject]
-    windows = [Window(flip.span.start, flip.span.end, flip.category_id) for flip in periods]
-    for flip, total in zip(periods, window_totals(ledger, windows), strict=True):
-        flip.total = total
-    alone = [
-        (flip.span.subject, Window(flip.span.start, flip.span.end, flip.category_id))
-        for flip in singles
-    ]
-    for flip, total in zip(singles, single_totals(ledger.user_id, alone), strict=True):
-        flip.total = total
+    category_id = rule.terms[0].category_id
+    if category_id is not None:
+        rows = rows.filter(category_id__in=rules.members(category_id))
+    for pk, day, amount in rows.order_by().values_list("id", "date", "amount").iterator():
+        span = replace(span_of(rule.type, day, ledger.calendar), subject=pk)
+        for window in windows_of((rule, span), ledger):
+            known[window] = to_minor(amount)
+        yield rule, span

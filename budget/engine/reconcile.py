@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from django.db import models, transaction
+from django.db import DatabaseError, connection, models, transaction
+from django.utils import timezone
 
 from accounts.models import Profile
 from budget.engine import rollups
-from budget.engine.evaluate import (
-    IDS_A_QUERY,
-    counts_in,
-    evaluate_set,
-    flip_of,
-    replace_tips,
-)
-from budget.engine.flips import append_events, recording, save_ledger
+from budget.engine.answers import state_of
+from budget.engine.evaluate import give_tips, move_as_of, span_of_alert, wrong_tips
+from budget.engine.flips import append_event, recording, save_ledgers
+from budget.engine.judging import active_until
 from budget.engine.rollups import Key, Sums
-from budget.engine.rules import rules_changed
-from budget.engine.writes import set_calendar, store_levels
+from budget.engine.rules import rules_changed, rules_of
+from budget.engine.writes import evaluate_all, set_calendar
 from budget.models import (
     Alert,
     AlertEvent,
@@ -27,21 +25,20 @@ from budget.models import (
     Calendar,
     Cause,
     EventKind,
+    Ledger,
     LedgerState,
     Rollup,
-    Threshold,
-    ThresholdLevel,
-    Transaction,
 )
-from budget.models.ledger import Row, lock_ledger
+from budget.models.ledger import lock_ledger, new_rules
+from budget.models.periods import ROLLING_END, span_of
 
 FLIPS = (EventKind.OPENED, EventKind.RESOLVED)
 
 
 @dataclass(frozen=True)
 class Drift:
-    """One thing that was not as the transactions say. kind: calendar, rollup, level, alert, tip,
-    period or event."""
+    """One thing that was not as the transactions say. kind: calendar, rollup, alert, tip, period
+    or event."""
 
     kind: str
     text: str
@@ -50,30 +47,90 @@ class Drift:
         return f"{self.kind}: {self.text}"
 
 
-class Undo(Exception):
-    """Rolls the repair back where only a report is wanted."""
-
-
 def reconcile(user_id: int, *, repair: bool = False) -> list[Drift]:
     """Every drift of one user's derived rows, repaired in the same commit if asked.
 
-    The check is the repair itself, rolled back when it was not asked for, so that a drift found is
-    always one that a repair mends. Holds the user's ledger lock meanwhile.
+    On PostgreSQL a first look needs no lock, so that nobody's writes wait for the audit of many
+    rows; only where it is not satisfied does a second one hold the user's ledger lock. Notes on the
+    ledger that and when it was looked at, and the version that was found, or made, right.
     """
     drifts: list[Drift] = []
-    try:
-        with transaction.atomic():
-            ledger = lock_ledger(user_id)
-            if repair:
-                # Whoever has changed rows behind the engine's back has not noted new rules either.
-                rules_changed(ledger)
-            for step in STEPS:
-                drifts += step(ledger)
-            if not repair:
-                raise Undo
-    except Undo:
-        pass
+    version = version_in_order(user_id)
+    if version is None:
+        drifts, version = mend(user_id, keep=repair)
+    looked = Ledger.objects.filter(user_id=user_id)
+    if drifts and not repair:
+        version = -1
+    looked.update(checked_at=timezone.now(), checked_version=version)
     return drifts
+
+
+def mend(user_id: int, *, keep: bool) -> tuple[list[Drift], int]:
+    """Mend every drift under the lock; the drifts, and the version at which nothing drifts.
+
+    The check is the repair itself, rolled back unless it is to be kept, so that a drift found is
+    always one that a repair mends.
+    """
+    drifts: list[Drift] = []
+    with transaction.atomic():
+        ledger = lock_ledger(user_id)
+        # Whoever has changed rows behind the engine's back has not noted new rules either.
+        rules_changed(ledger)
+        # What a day that nobody has noticed yet opens and resolves is no drift.
+        move_as_of(ledger)
+        ledger.was = ledger.as_of
+        for step in STEPS:
+            drifts += step(ledger)
+        transaction.set_rollback(not keep)
+    return drifts, ledger.version if keep else ledger.version - 1
+
+
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+def version_in_order(user_id: int) -> int | None:
+    """The ledger's version if nothing has drifted at it, seen without a lock in one snapshot.
+
+    None where that can't be told: something has drifted, a day waits to be moved, the ledger is
+    missing; on SQLite, whose one writer waits for nothing here; inside another transaction.
+    """
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        return None
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(SNAPSHOT)
+            row = Ledger.objects.filter(user_id=user_id).first()
+            if row is None:
+                return None
+            ledger = state_of(row)
+            if ledger.as_of < ledger.calendar.today():
+                return None
+            # Read anew, for the same reason as under the lock.
+            ledger.rules = new_rules()
+            drifting = (drift for step in STEPS for drift in step(ledger))
+            return ledger.version if next(drifting, None) is None else None
+    except DatabaseError:
+        # A step that mends something, which the database refuses here.
+        return None
+
+
+def next_users(count: int) -> list[int]:
+    """Whom to look at next, by id: users who have written since, then those not seen for longest.
+
+    The second have at least half of the places, so that a round through all users takes no longer
+    for how much is written: what is damaged behind an idle user's back is found within one.
+    """
+    waiting = Ledger.objects.order_by("checked_at", "user_id")
+    written = waiting.exclude(checked_version=models.F("version"))
+    changed = list(written.values_list("user_id", flat=True)[: count // 2])
+    oldest = waiting.values_list("user_id", flat=True)[:count]
+    return list(dict.fromkeys([*changed, *oldest]))[:count]
+
+
+def unseen_since() -> datetime | None:
+    """When the user that has waited longest was last looked at; None where there is no user."""
+    seen: datetime | None = Ledger.objects.aggregate(first=models.Min("checked_at"))["first"]
+    return seen
 
 
 def mend_calendar(ledger: LedgerState) -> Iterator[Drift]:
@@ -121,26 +178,15 @@ def name_of(key: Key) -> str:
     return f"{span} {bucket}, category {category_id}, type {type_id}"
 
 
-def mend_levels(ledger: LedgerState) -> Iterator[Drift]:
-    """Each threshold's levels in force are what its amount, operator and levels say."""
-    for threshold in Threshold.objects.filter(user_id=ledger.user_id):
-        have = dict(
-            ThresholdLevel.objects.filter(threshold=threshold).values_list("percent", "trigger")
-        )
-        if store_levels(threshold):
-            rules_changed(ledger)
-            yield Drift("level", f"threshold {threshold.pk} has {have}")
-
-
 def mend_alerts(ledger: LedgerState) -> Iterator[Drift]:
-    """The open alerts are the levels reached."""
-    thresholds = list(Threshold.objects.filter(user_id=ledger.user_id))
+    """The open alerts are the levels reached; a forecast between its two bounds stays as it is."""
     with recording() as flipped:
-        evaluate_set(ledger, thresholds, Cause.REPAIR)
-    for alert in flipped.opened:
-        yield Drift("alert", f"{identity(alert)} must be open")
-    for alert in flipped.resolved:
-        yield Drift("alert", f"{identity(alert)} must be resolved")
+        evaluate_all(ledger, Cause.REPAIR)
+    for alert, must in (
+        *((alert, "open") for alert in flipped.opened),
+        *((alert, "resolved") for alert in flipped.resolved),
+    ):
+        yield Drift("alert", f"{identity(alert)} must be {must}")
 
 
 def identity(alert: Alert) -> str:
@@ -151,40 +197,35 @@ def identity(alert: Alert) -> str:
 
 
 def open_alerts(ledger: LedgerState) -> models.QuerySet[Alert]:
-    mine = Alert.objects.filter(user_id=ledger.user_id).of_thresholds().open()
-    return mine.select_related("threshold").order_by("id")
+    return Alert.objects.filter(user_id=ledger.user_id).of_thresholds().open().order_by("id")
 
 
 def mend_periods(ledger: LedgerState) -> Iterator[Drift]:
-    """An open alert's period ends where the calendar says."""
+    """An open alert's period ends, and stops being news, when the calendar says."""
+    rules = rules_of(ledger)
     for alert in open_alerts(ledger):
-        span = flip_of(alert).present_span(ledger.calendar)
-        if (alert.period_start, alert.period_end) != (span.start, span.end):
-            yield Drift("period", f"{identity(alert)} ends on {alert.period_end}, not {span.end}")
-            Alert.objects.filter(pk=alert.pk).update(period_end=span.end)
+        rule = rules.by_threshold[alert.threshold_id or 0]
+        span = span_of_alert(ledger, alert, rule)
+        if not alert.is_rolling:
+            span = replace(span_of(rule.type, span.start, ledger.calendar), subject=span.subject)
+        end = ROLLING_END if alert.is_rolling else span.end
+        until = active_until((rule, span), ledger.calendar)
+        if (alert.period_end, alert.active_until) != (end, until):
+            yield Drift(
+                "period",
+                f"{identity(alert)} ends on {alert.period_end} and is active until "
+                f"{alert.active_until}, not {end} and {until}",
+            )
+            Alert.objects.filter(pk=alert.pk).update(period_end=end, active_until=until)
 
 
 def mend_tips(ledger: LedgerState) -> Iterator[Drift]:
     """An open alert's tipping transaction is there and counts in its period."""
-    gone = {}
-    alerts = list(open_alerts(ledger).filter(transaction__isnull=False))
-    rows = stored_rows({alert.transaction_id or 0 for alert in alerts})
-    for alert in alerts:
-        flip, tip = flip_of(alert), alert.transaction_id or 0
-        row = rows.get(tip)
-        if row is None or not counts_in(row, flip.category_id, flip.span):
-            yield Drift("tip", f"{identity(alert)} names transaction {tip}")
-            gone[tip] = row
-    replace_tips(ledger, gone)
-
-
-def stored_rows(ids: Iterable[int]) -> dict[int, Row]:
-    """Transactions as `Transaction.stored_row` gives them, by id."""
-    ordered, found = sorted(ids), {}
-    for at in range(0, len(ordered), IDS_A_QUERY):
-        for row in Transaction.rows_stored(ordered[at : at + IDS_A_QUERY]):
-            found[row["id"]] = row
-    return found
+    wrong = wrong_tips(ledger)
+    for alert in wrong:
+        yield Drift("tip", f"{identity(alert)} names transaction {alert.transaction_id}")
+    if wrong:
+        give_tips(ledger, wrong)
 
 
 def mend_events(ledger: LedgerState) -> Iterator[Drift]:
@@ -194,7 +235,7 @@ def mend_events(ledger: LedgerState) -> Iterator[Drift]:
     if last_seq > ledger.event_seq:
         yield Drift("event", f"the ledger stands at {ledger.event_seq}, the events at {last_seq}")
         ledger.event_seq = last_seq
-        save_ledger(ledger)
+        save_ledgers([ledger])
     openings: dict[int, int] = {}
     last: dict[int, str] = {}
     flips = mine.filter(kind__in=FLIPS).order_by("seq").values_list("alert_id", "kind")
@@ -205,7 +246,7 @@ def mend_events(ledger: LedgerState) -> Iterator[Drift]:
         must = EventKind.OPENED if alert.status == AlertStatus.OPEN else EventKind.RESOLVED
         if last.get(alert.pk) != must:
             yield Drift("event", f"{identity(alert)} is {alert.status}, but no event says so")
-            append_events(ledger, [alert], Cause.REPAIR)
+            append_event(ledger, alert, Cause.REPAIR)
             openings[alert.pk] = openings.get(alert.pk, 0) + (must == EventKind.OPENED)
         if alert.episodes != max(openings.get(alert.pk, 0), 1):
             yield Drift("event", f"{identity(alert)} counts {alert.episodes} episodes")
@@ -215,9 +256,9 @@ def mend_events(ledger: LedgerState) -> Iterator[Drift]:
 STEPS = (
     mend_calendar,
     mend_rollups,
-    mend_levels,
+    # Before the alerts, whose evaluation finds new tips without a word.
+    mend_tips,
     mend_alerts,
     mend_periods,
-    mend_tips,
     mend_events,
 )

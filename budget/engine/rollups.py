@@ -10,11 +10,11 @@ from datetime import date
 from django.db import DataError, IntegrityError, OperationalError, connection, models
 
 from budget.engine import statements
-from budget.engine.periods import month_of
 from budget.engine.statements import Step
 from budget.models import Grain, LedgerOverflow, LedgerState, Rollup, Transaction
 from budget.models.ledger import Row
 from budget.models.money import to_minor
+from budget.models.periods import month_of
 
 # SQLite allows 32,766 parameters a statement; a row has seven.
 ROWS_A_STATEMENT = 1000

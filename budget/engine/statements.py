@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -42,34 +42,31 @@ ON CONFLICT (user_id, grain, bucket, category_id, type_id) DO UPDATE
 SET amount = budget_rollup.amount + excluded.amount, count = budget_rollup.count + excluded.count
 """
 
-# All that one write needs to know, as rows of one shape: a total for each window, by its number,
-# and the alerts that are open in those periods, by their identity. One subquery for all windows,
-# because planning one each costs PostgreSQL more than running them; for the same reason types are
-# told apart in the sum and not in the WHERE.
-TOUCHED_TOTALS = """
-WITH win (number, grain, category, lo, hi) AS (VALUES {windows})
-SELECT 0, win.number, 0, 0, 0, CAST(NULL AS date), COALESCE((
-  SELECT SUM(CASE WHEN r.type_id IN ({spending}) THEN r.amount
-    WHEN r.type_id IN ({refunds}) THEN -r.amount END)
+# The sums of any windows, each by its number. One subquery for all of them, because planning one
+# each costs PostgreSQL more than running them; for the same reason types are told apart in the sum
+# and not in the WHERE.
+SUMS = """
+WITH win (number, grain, category, {what}lo, hi) AS (VALUES {windows}){tree}
+SELECT {head}win.number, {pad}COALESCE((
+  SELECT SUM({sum})
   FROM budget_rollup r
   WHERE r.user_id = %s AND r.grain = win.grain AND r.bucket >= win.lo AND r.bucket < win.hi
-  AND (win.category = 0 OR r.category_id = win.category)
+  AND (win.category = 0 OR r.category_id = win.category{under})
 ), 0) FROM win"""
+SPENDING = "CASE WHEN r.type_id IN ({spending}) THEN r.amount WHEN r.type_id IN ({refund}) \
+THEN -r.amount END"
+ANY_MEASURE = """CASE win.what WHEN 0 THEN
+    CASE WHEN r.type_id IN ({spending}) THEN r.amount
+      WHEN r.type_id IN ({refund}) THEN -r.amount END
+    WHEN 1 THEN CASE WHEN r.type_id IN ({income}) THEN r.amount END
+    ELSE CASE WHEN r.type_id IN ({spending}) THEN r.count * 100 END END"""
+TREE = ", tree (root, member) AS (VALUES {rows})"
+UNDER = " OR (win.category, r.category_id) IN (SELECT root, member FROM tree)"
 # Reads the partial index budget_alert_open.
 OPEN_ALERTS = """
 SELECT 1, threshold_id, revision, subject, level, period_start, id FROM budget_alert
-WHERE user_id = %s AND status = 'open' AND kind = 'threshold'
+WHERE user_id = %s AND status = 'open' AND kind <> 'custom'
 AND period_start IN ({starts}) AND subject IN (0, %s)"""
-
-# The totals of any windows, for answers: one read for a whole page.
-TOTALS = """
-WITH win (number, category, grain, lo, hi) AS (VALUES {windows})
-SELECT win.number, COALESCE((
-  SELECT SUM({signed}) FROM budget_rollup r JOIN budget_transactiontype y ON y.id = r.type_id
-  WHERE r.user_id = %s AND r.grain = win.grain AND r.bucket >= win.lo AND r.bucket < win.hi
-  AND (win.category = 0 OR r.category_id = win.category)
-), 0) FROM win
-"""
 
 # Spending and income of any spans, each made of windows of one grain, by category or type.
 SUMMARY = """
@@ -81,7 +78,33 @@ JOIN budget_transactiontype y ON y.id = r.type_id
 WHERE r.user_id = %s GROUP BY win.number, r.{group}_id
 """
 
-SAVE_LEDGER = "UPDATE budget_ledger SET as_of = %s, event_seq = %s WHERE user_id = %s"
+SAVE_LEDGERS = """
+WITH new (user_id, as_of, event_seq) AS (VALUES {rows})
+UPDATE budget_ledger SET as_of = new.as_of, event_seq = new.event_seq
+FROM new WHERE budget_ledger.user_id = new.user_id
+"""
+
+# The sums of many users' windows, each by its number; users are few enough to name here.
+SUMS_OF_MANY = """
+WITH win (number, user_id, grain, category, what, lo, hi) AS (VALUES {windows}){tree}
+SELECT win.number, COALESCE((
+  SELECT SUM(CASE win.what
+    WHEN 0 THEN CASE y.effect WHEN 'spending' THEN r.amount WHEN 'refund' THEN -r.amount END
+    WHEN 1 THEN CASE y.effect WHEN 'income' THEN r.amount END
+    ELSE CASE y.effect WHEN 'spending' THEN r.count * 100 END END)
+  FROM budget_rollup r JOIN budget_transactiontype y ON y.id = r.type_id
+  WHERE r.user_id = win.user_id AND r.grain = win.grain
+  AND r.bucket >= win.lo AND r.bucket < win.hi
+  AND (win.category = 0 OR r.category_id = win.category{under})
+), 0) FROM win"""
+
+# What locks a ledger, for all that are behind in a zone and that nobody else is writing to.
+BEHIND = """
+SELECT user_id FROM budget_ledger WHERE time_zone = %s AND as_of < %s AND user_id > %s
+ORDER BY user_id LIMIT %s"""
+LOCK_BEHIND = """
+UPDATE budget_ledger SET version = version + 1 WHERE user_id IN ({behind}{skip})
+RETURNING user_id, as_of, version, event_seq, rules, time_zone, week_start, month_start"""
 
 
 @lru_cache(maxsize=64)
@@ -94,30 +117,70 @@ def marks(count: int) -> str:
     return ", ".join(["%s"] * count)
 
 
-@lru_cache(maxsize=512)
-def totals(windows: int) -> str:
-    row = "(%s, %s, %s, %s, %s)"
-    return TOTALS.format(windows=", ".join([row] * windows), signed=SIGNED_ROLLUP)
+class Kinds(NamedTuple):
+    """How many transaction types a user has of each effect that counts."""
+
+    spending: int
+    refund: int
+    income: int
 
 
-@lru_cache(maxsize=512)
-def touched(grains: tuple[Grain, ...], spending: int, refunds: int, starts: int) -> str:
-    """The one read of a write: for windows of those grains, that many types and first days.
+@lru_cache(maxsize=1024)
+def sums(
+    rows: tuple[tuple[int, Grain], ...],
+    kinds: Kinds,
+    tree: str = "",
+    *,
+    any_measure: bool = False,
+    typed: bool = False,
+) -> str:
+    """The sums of windows, by number and grain; a window of many grains has a row for each.
 
-    Of a window, category (0: all), first day and day after are left to the parameters; each of
-    those costs as much Python as ten lines of it.
+    Category (0: all), first day and day after of each are left to the parameters, as is the measure
+    before them with any_measure; each of those costs as much Python as ten lines of it. tree: pairs
+    of ids as text. typed: in the shape of OPEN_ALERTS.
     """
-    alerts = OPEN_ALERTS.format(starts=marks(starts))
-    if not grains:
-        return alerts
-    rows = [f"({number}, '{grain}', %s, %s, %s)" for number, grain in enumerate(grains)]
+    what = "%s, " if any_measure else ""
     # NULL: an IN list may not be empty, and nothing is equal to NULL.
-    totals = TOUCHED_TOTALS.format(
-        windows=", ".join(rows),
-        spending=marks(spending) or "NULL",
-        refunds=marks(refunds) or "NULL",
+    ids = {name: marks(count) or "NULL" for name, count in kinds._asdict().items()}
+    return SUMS.format(
+        what="what, " if any_measure else "",
+        windows=", ".join(f"({number}, '{grain}', %s, {what}%s, %s)" for number, grain in rows),
+        tree=TREE.format(rows=tree) if tree else "",
+        head="0, " if typed else "",
+        pad="0, 0, 0, CAST(NULL AS date), " if typed else "",
+        sum=(ANY_MEASURE if any_measure else SPENDING).format(**ids),
+        under=UNDER if tree else "",
     )
-    return f"{totals} UNION ALL {alerts}"
+
+
+@lru_cache(maxsize=512)
+def open_alerts(starts: int) -> str:
+    return OPEN_ALERTS.format(starts=marks(starts))
+
+
+@lru_cache(maxsize=64)
+def save_ledgers(count: int) -> str:
+    row = "(%s, %s, %s)"
+    if connection.vendor == "postgresql":
+        row = "(CAST(%s AS bigint), CAST(%s AS date), CAST(%s AS bigint))"
+    return SAVE_LEDGERS.format(rows=", ".join([row] * count))
+
+
+@lru_cache(maxsize=512)
+def sums_of_many(windows: int, tree: str = "") -> str:
+    """tree: pairs of ids as text."""
+    return SUMS_OF_MANY.format(
+        windows=", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * windows),
+        tree=TREE.format(rows=tree) if tree else "",
+        under=UNDER if tree else "",
+    )
+
+
+def lock_behind() -> str:
+    """Without waiting: a writer that holds a ledger brings its day up to date itself."""
+    skip = " FOR NO KEY UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+    return LOCK_BEHIND.format(behind=BEHIND, skip=skip)
 
 
 @lru_cache(maxsize=512)

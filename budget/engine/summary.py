@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, NotRequired
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from budget.engine import statements
-from budget.engine.periods import DAY, add_months, month_of, span_of
 from budget.engine.rollups import exact_sums
-from budget.models import Category, Grain, LedgerState, PeriodType, TransactionType
+from budget.engine.totals import parts_of
+from budget.models import Category, LedgerState, PeriodType, TransactionType
 from budget.models.money import from_minor
+from budget.models.periods import DAY, span_of
 from budget.models.shapes import DayText, MoneyText, shape
 
 PERIODS: dict[str, str | None] = {
@@ -101,17 +102,6 @@ class Dates:
             yield Dates(first, min(end - DAY, self.last))
             first = end
 
-    def parts(self, month_start: int) -> list[tuple[Grain, date, date]]:
-        """Months where whole ones lie within, days at the ends: as few rollup rows as can be."""
-        end = self.last + DAY
-        low = month_of(self.first, month_start)
-        low = low if low == self.first else add_months(low, 1)
-        high = month_of(end, month_start)
-        if low >= high:
-            return [(Grain.DAY, self.first, end)]
-        parts = [(Grain.DAY, self.first, low), (Grain.MONTH, low, high), (Grain.DAY, high, end)]
-        return [part for part in parts if part[1] < part[2]]
-
 
 @dataclass
 class Amounts:
@@ -145,14 +135,19 @@ def periods_of(dates: Dates, period: str, ledger: LedgerState, most: int) -> lis
     return found
 
 
-def summarize(ledger: LedgerState, spans: Sequence[Dates], group_by: str | None) -> list[SpanDict]:
+def summarize(
+    ledger: LedgerState,
+    spans: Sequence[Dates],
+    group_by: str | None,
+    database: str = DEFAULT_DB_ALIAS,
+) -> list[SpanDict]:
     """What each span comes to, with its groups where they are asked for, in two queries at most.
 
     Groups stand in the order of their spending, most first. Raises LedgerOverflow where a sum
     leaves the range of exact numbers.
     """
-    found = read(ledger, spans, group_by or "type")
-    names = names_of(ledger.user_id, group_by) if group_by else {}
+    found = read(ledger, spans, group_by or "type", database)
+    names = names_of(ledger.user_id, group_by, database) if group_by else {}
     answers: list[SpanDict] = []
     for number, span in enumerate(spans):
         whole = Amounts()
@@ -178,23 +173,25 @@ def groups_of(found: dict[int, Amounts], names: dict[int, str]) -> list[GroupDic
     return [{"name": names[pk], **amounts.to_dict()} for pk, amounts in ordered if amounts.count]
 
 
-def names_of(user_id: int, group_by: str) -> dict[int, str]:
+def names_of(user_id: int, group_by: str, database: str) -> dict[int, str]:
     if group_by == "category":
-        return dict(Category.objects.filter(user_id=user_id).values_list("pk", "name"))
-    return dict(TransactionType.objects.filter(user_id=user_id).values_list("pk", "slug"))
+        categories = Category.objects.using(database).filter(user_id=user_id)
+        return dict(categories.values_list("pk", "name"))
+    types = TransactionType.objects.using(database).filter(user_id=user_id)
+    return dict(types.values_list("pk", "slug"))
 
 
 def read(
-    ledger: LedgerState, spans: Sequence[Dates], group_by: str
+    ledger: LedgerState, spans: Sequence[Dates], group_by: str, database: str
 ) -> dict[int, dict[int, Amounts]]:
     """Sums by the number of the span and the id of the group, in one query."""
     params: list[Any] = []
     for number, span in enumerate(spans):
-        for part in span.parts(ledger.calendar.month_start):
+        for part in parts_of(span.first, span.last + DAY, ledger.calendar.month_start):
             params += [number, *part]
     statement = statements.summary(len(params) // 4, group_by)
     found: dict[int, dict[int, Amounts]] = defaultdict(dict)
-    with connection.cursor() as cursor, exact_sums():
+    with connections[database].cursor() as cursor, exact_sums():
         cursor.execute(statement, [*params, ledger.user_id])
         for number, group, spending, income, count in cursor.fetchall():
             found[number][group] = Amounts(int(spending), int(income), int(count))

@@ -1,81 +1,129 @@
-"""The totals that answers show: as they are now, one read for a whole page."""
+"""The sums that judgements rest on, read from the rollups: some windows, one statement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
-from django.db import connection
-
 from budget.engine import statements
+from budget.engine.judging import Window
 from budget.engine.rollups import exact_sums
-from budget.models import Calendar, Effect, Grain, LedgerState, PeriodType, Transaction
+from budget.engine.rules import Rules, Term, rules_of
+from budget.engine.statements import Kinds, Step
+from budget.models import Effect, Grain, LedgerState, Measure, Transaction
+from budget.models.ledger import Row
 from budget.models.money import to_minor
+from budget.models.periods import add_months, month_of
 
-GRAIN_OF: dict[str, Grain] = {
-    PeriodType.DAILY: Grain.DAY,
-    PeriodType.WEEKLY: Grain.DAY,
-    PeriodType.MONTHLY: Grain.MONTH,
-    PeriodType.QUARTERLY: Grain.MONTH,
-    PeriodType.YEARLY: Grain.MONTH,
-}
 WINDOWS_A_QUERY = 500
 IDS_A_QUERY = 500
+# Up to this many days are read day by day; more are read by months where whole ones lie within.
+SHORT = timedelta(days=62)
+WHAT: dict[str, int] = {Measure.SPENDING: 0, Measure.INCOME: 1, Measure.COUNT: 2}
 
 
-@dataclass(frozen=True)
-class Window:
-    """Spending in [start, end), of one category or (None) of all."""
+@lru_cache(maxsize=16384)
+def parts_of(start: date, end: date, month_start: int) -> tuple[tuple[Grain, date, date], ...]:
+    """A span as whole months of the user's, with the days before and after them."""
+    first = month_of(start, month_start)
+    first = first if first == start else add_months(first, 1)
+    last = month_of(end, month_start)
+    if first >= last or (end - start <= SHORT and (first, last) != (start, end)):
+        return ((Grain.DAY, start, end),)
+    parts = (
+        (Grain.DAY, start, first),
+        (Grain.MONTH, first, last),
+        (Grain.DAY, last, end),
+    )
+    return tuple(part for part in parts if part[1] < part[2])
 
-    start: date
-    end: date
-    category_id: int | None
 
-    def grain(self, calendar: Calendar) -> Grain:
-        """Months where both ends lie on the user's month starts, else days; the sum is the same.
-
-        A period cut by earlier settings lies askew to the month rollups of today.
-        """
-        on_months = self.start.day == self.end.day == calendar.month_start
-        return Grain.MONTH if on_months else Grain.DAY
+def tree_of(roots: Mapping[int, frozenset[int]]) -> str:
+    """Subtrees as pairs of root and member, for a statement."""
+    return ", ".join(f"({root}, {pk})" for root in roots for pk in sorted(roots[root]))
 
 
-def window_totals(ledger: LedgerState, windows: Sequence[Window]) -> list[int]:
-    """Totals in minor units, in the order of the windows."""
-    found: list[int] = []
-    for at in range(0, len(windows), WINDOWS_A_QUERY):
-        part = windows[at : at + WINDOWS_A_QUERY]
-        params: list[Any] = []
-        for number, window in enumerate(part):
-            grain = window.grain(ledger.calendar)
-            params += [number, window.category_id or 0, grain, window.start, window.end]
-        with connection.cursor() as cursor, exact_sums():
-            cursor.execute(statements.totals(len(part)), [*params, ledger.user_id])
-            totals = dict(cursor.fetchall())
-        found += [int(totals[number]) for number in range(len(part))]
+def sums_step(
+    ledger: LedgerState, rules: Rules, windows: Sequence[Window], *, typed: bool = False
+) -> Step:
+    """The statement that sums windows, by their place in the sequence; an empty one has no row."""
+    rows: list[tuple[int, Grain]] = []
+    params: list[Any] = []
+    any_measure = any(window.measure != Measure.SPENDING for window in windows)
+    roots: dict[int, frozenset[int]] = {}
+    month_start = ledger.calendar.month_start
+    for number, window in enumerate(windows):
+        category = window.category_id or 0
+        if category in rules.subtrees:
+            roots[category] = rules.subtrees[category]
+        for grain, start, end in parts_of(window.start, window.end, month_start):
+            rows.append((number, grain))
+            params += (
+                [category, WHAT[window.measure], start, end]
+                if any_measure
+                else [category, start, end]
+            )
+    tree = tree_of(roots)
+    types = rules.types
+    spending, refund = types.get(Effect.SPENDING, ()), types.get(Effect.REFUND, ())
+    income = types.get(Effect.INCOME, ())
+    kinds = Kinds(len(spending), len(refund), len(income))
+    ids = [*spending, *refund]
+    if any_measure:
+        ids += [*income, *spending]
+    text = statements.sums(tuple(rows), kinds, tree, any_measure=any_measure, typed=typed)
+    return text, [*params, *ids, ledger.user_id]
+
+
+def read_totals(ledger: LedgerState, windows: Iterable[Window]) -> dict[Window, int]:
+    """The sums of windows as they are now, in minor units (counts in hundredths)."""
+    wanted = list(dict.fromkeys(windows))
+    rules = rules_of(ledger)
+    totals = dict.fromkeys(wanted, 0)
+    periods = [one for one in wanted if not one.subject and one.start < one.end]
+    for at in range(0, len(periods), WINDOWS_A_QUERY):
+        part = periods[at : at + WINDOWS_A_QUERY]
+        with exact_sums():
+            found = statements.run([sums_step(ledger, rules, part)])
+        for number, total in found:
+            totals[part[number]] += int(total)
+    singles = [one for one in wanted if one.subject]
+    rows = rows_of(ledger.user_id, {one.subject for one in singles}) if singles else {}
+    for one in singles:
+        totals[one] = single_total(rules, one, rows.get(one.subject))
+    return totals
+
+
+def rows_of(user_id: int, ids: Iterable[int]) -> dict[int, Row]:
+    """What counts of some transactions of a user as they are now, by id."""
+    ordered, found = sorted(ids), {}
+    for at in range(0, len(ordered), IDS_A_QUERY):
+        rows = Transaction.objects.filter(user_id=user_id, id__in=ordered[at : at + IDS_A_QUERY])
+        for pk, day, category_id, type_id, amount, effect in rows.values_list(
+            "id", "date", "category_id", "type_id", "amount", "type__effect"
+        ):
+            found[pk] = {
+                "id": pk,
+                "date": day,
+                "category_id": category_id,
+                "type_id": type_id,
+                "amount": amount,
+                "effect": effect,
+            }
     return found
 
 
-def single_totals(user_id: int, windows: Sequence[tuple[int, Window]]) -> list[int]:
-    """What single transactions, each in a window of its own, come to now, in minor units.
+def single_total(rules: Rules, window: Window, row: Row | None) -> int:
+    """What a transaction comes to in a window of its own, minor units.
 
-    0 for one that is gone, adds nothing to spending or has left its window.
+    0 for one that is gone, has left the window, or whose type does not add to the measure: a
+    refund lowers no single expense.
     """
-    found: dict[int, tuple[date, int, int]] = {}
-    ids = [number for number, _ in windows]
-    for at in range(0, len(ids), IDS_A_QUERY):
-        rows = Transaction.objects.filter(
-            user_id=user_id, id__in=ids[at : at + IDS_A_QUERY], type__effect=Effect.SPENDING
-        )
-        for number, day, category_id, amount in rows.values_list(
-            "id", "date", "category_id", "amount"
-        ):
-            found[number] = (day, category_id, to_minor(amount))
-    totals = []
-    for number, window in windows:
-        day, category_id, minor = found.get(number, (window.end, 0, 0))
-        inside = window.start <= day < window.end and window.category_id in (None, category_id)
-        totals.append(minor if inside else 0)
-    return totals
+    if row is None or not window.start <= row["date"] < window.end:
+        return 0
+    effect = rules.effect_of(row["type_id"])
+    term = Term(window.category_id, window.measure)
+    counts = term.sign(effect) > 0 and rules.within(row["category_id"], window.category_id)
+    return term.value(effect, to_minor(row["amount"])) if counts else 0

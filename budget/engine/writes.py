@@ -6,27 +6,36 @@ Each runs inside the writer's atomic block, after the ledger lock and the row's 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from django.db import models, transaction
+from django.db import transaction
 
 from accounts.models import Profile
 from budget.engine import rollups
-from budget.engine.evaluate import evaluate_set, evaluate_write, move_as_of, replace_tips
-from budget.engine.rules import rules_changed
+from budget.engine.evaluate import (
+    evaluate_rows,
+    evaluate_whole,
+    evaluate_write,
+    give_tips,
+    move_as_of,
+    wrong_tips,
+)
+from budget.engine.revisions import keep_revision
+from budget.engine.rules import Rule, conditions_of, rule_of, rules_changed, rules_of
 from budget.models import (
     Calendar,
     Category,
     Cause,
+    Condition,
     Conflict,
     Ledger,
     LedgerState,
     Threshold,
-    ThresholdLevel,
+    ThresholdRevision,
     Transaction,
     TransactionType,
 )
-from budget.models.category import UNCATEGORISED
+from budget.models.category import UNCATEGORISED, check_tree
 from budget.models.ledger import Change, Row, lock_ledger
 from budget.models.text import fold, make_slug
 from budget.models.transaction_type import BUILTIN_TYPES
@@ -78,8 +87,13 @@ def transactions_deleted(ledgers: dict[int, LedgerState], rows: Sequence[Row]) -
     for user_id, gone in sorted(by_user.items()):
         ledger = ledgers[user_id]
         rollups.take_all(ledger, gone)
-        evaluate_many(ledger, gone, Cause.TRANSACTION, tips=False)
-        replace_tips(ledger, {row["id"]: None for row in gone})
+        evaluate_rows(ledger, with_effects(ledger, gone), Cause.TRANSACTION, gone=True)
+
+
+def with_effects(ledger: LedgerState, rows: Sequence[Row]) -> list[Row]:
+    """Rows with what their types do."""
+    rules = rules_of(ledger)
+    return [{**row, "effect": rules.effect_of(row["type_id"])} for row in rows]
 
 
 def record_transactions(
@@ -101,7 +115,7 @@ def record_transactions(
         stored = Transaction._base_manager.bulk_create(rows, batch_size=BATCH)
         written = [row.in_memory() for row in stored]
         rollups.add(ledger, written)
-        evaluate_many(ledger, written, cause)
+        evaluate_rows(ledger, with_effects(ledger, written), cause)
     return stored
 
 
@@ -115,49 +129,66 @@ def refuse_taken(user_id: int, rows: Sequence[Transaction]) -> None:
             user_id=user_id, external_id__in=given[at : at + BATCH]
         ).values_list("external_id", flat=True)
         seen.update(external_id for external_id in stored if external_id is not None)
-    taken = []
+    taken: dict[tuple[str | int, ...], str] = {}
+    sent: set[str] = set()
     for number, external_id in enumerate(ids):
+        place = ("items", number, "external_id")
         if external_id in seen:
-            taken.append(("items", number, "external_id"))
+            taken[place] = "There is a transaction with this external_id already."
+        elif external_id in sent:
+            taken[place] = "A row before this one has this external_id."
         elif external_id is not None:
-            seen.add(external_id)
+            sent.add(external_id)
     if taken:
-        raise Conflict("There is a transaction with this external_id already.", taken)
-
-
-def evaluate_many(
-    ledger: LedgerState, rows: Sequence[Row], cause: str, *, tips: bool = True
-) -> None:
-    """Evaluate every period and category that some rows, of one user, touch."""
-    categories = {row["category_id"] for row in rows}
-    touching = models.Q(category=None) | models.Q(category__in=categories)
-    thresholds = Threshold.objects.kept().filter(touching, user_id=ledger.user_id, enabled=True)
-    evaluate_set(ledger, list(thresholds), cause, {row["date"] for row in rows}, tips=tips)
+        raise Conflict(" ".join(dict.fromkeys(taken.values())), taken)
 
 
 def threshold_written(threshold: Threshold, change: Change) -> None:
-    """Store the levels of a threshold and evaluate all of its periods."""
+    """Store a threshold's conditions, keep what it looked at before, evaluate all its periods."""
     ledger = change.ledgers[threshold.user_id]
-    store_levels(threshold)
-    rules_changed(ledger)
     before = change.before
-    old_category = {threshold.pk: before["category_id"]} if before else None
+    earlier: dict[int, Rule] = {}
+    if before is not None and before["revision"] != threshold.revision:
+        old = Threshold(**before)
+        parts = conditions_of([old]).get(old.pk, [])
+        earlier[threshold.pk] = rule_of(old, parts)
+        keep_revision(old, parts)
+    store_conditions(threshold)
+    rules_changed(ledger)
     cause = Cause.THRESHOLD_DELETED if threshold.deleted_at else Cause.THRESHOLD_EDIT
-    evaluate_set(ledger, [threshold], cause, old_category=old_category)
+    evaluate_whole(ledger, {threshold.pk: rule_of(threshold)}, cause, earlier)
 
 
-def store_levels(threshold: Threshold) -> bool:
-    """Store a threshold's levels in force; whether they were any different."""
-    mine = ThresholdLevel.objects.filter(threshold=threshold)
-    triggers = threshold.triggers()
-    if dict(mine.values_list("percent", "trigger")) == triggers:
-        return False
-    mine.delete()
-    ThresholdLevel.objects.bulk_create(
-        ThresholdLevel(threshold=threshold, percent=percent, trigger=trigger)
-        for percent, trigger in triggers.items()
-    )
-    return True
+def store_conditions(threshold: Threshold) -> None:
+    """Store what the conditions of a threshold are to be, if they are to be others."""
+    if threshold.new_conditions is not None or not threshold.match:
+        parts = list(threshold.new_conditions or ())
+        Condition.objects.filter(threshold=threshold).delete()
+        for part in parts:
+            part.pk, part.threshold = None, threshold
+        Condition.objects.bulk_create(parts)
+        threshold.new_conditions = None
+        # What was prefetched is old.
+        getattr(threshold, "_prefetched_objects_cache", {}).pop("conditions", None)
+
+
+def category_written(category: Category, change: Change) -> None:
+    """Evaluate everything anew where a category has been moved in the tree."""
+    ledger = change.ledgers[category.user_id]
+    if (change.before or {}).get("parent_id") != category.parent_id:
+        rules_changed(ledger)
+        evaluate_all(ledger, Cause.CATEGORY_EDIT)
+
+
+def evaluate_all(ledger: LedgerState, cause: str) -> None:
+    """Evaluate every threshold of a user, deleted ones too, in every period."""
+    thresholds = list(Threshold.objects.filter(user_id=ledger.user_id))
+    parts = conditions_of(thresholds)
+    whole = {one.pk: rule_of(one, parts.get(one.pk)) for one in thresholds}
+    evaluate_whole(ledger, whole, cause)
+    # Rows may have left the periods and categories of alerts that stay open.
+    if wrong := wrong_tips(ledger):
+        give_tips(ledger, wrong)
 
 
 def transaction_type_written(instance: TransactionType, change: Change) -> None:
@@ -172,8 +203,7 @@ def profile_written(profile: Profile, change: Change) -> None:
         move_as_of(ledger)
         return
     set_calendar(ledger, profile.calendar)
-    thresholds = Threshold.objects.kept().filter(user_id=ledger.user_id)
-    evaluate_set(ledger, list(thresholds), Cause.SETTINGS)
+    evaluate_all(ledger, Cause.SETTINGS)
 
 
 def set_calendar(ledger: LedgerState, calendar: Calendar) -> None:
@@ -195,22 +225,39 @@ def set_calendar(ledger: LedgerState, calendar: Calendar) -> None:
 def merge_categories(source: Category, target: Category) -> None:
     """Move everything of one category into another of the same user's, in one commit.
 
-    Raises Conflict for the built-in category as source, for two users, or one and the same.
+    What lies under the one lies under the other then. Raises Conflict for the built-in category as
+    source, for two users, one and the same, a target that lies under the source, and where the tree
+    would become too deep.
     """
     if source.user_id != target.user_id or source.pk == target.pk:
         raise Conflict("A category merges into another one of the same user.")
     user_id = source.user_id
     with transaction.atomic(savepoint=False):
         ledger = lock_ledger(user_id)
-        if Category.objects.filter(user_id=user_id, pk__in=[source.pk, target.pk]).count() != 2:
-            raise Conflict("One of the two categories has gone meanwhile.")
-        if source.builtin:
-            raise Conflict(f"The built-in category {UNCATEGORISED} cannot be merged away.")
-        for model in (Transaction, Threshold):
-            mine = model._base_manager.filter(user_id=user_id, category=source)
-            mine.update(category=target)
+        mine = Category._base_manager.filter(user_id=user_id)
+        parents = dict(mine.values_list("pk", "parent_id"))
+        check_merge(source, target, parents)
+        for model in (Transaction, Threshold, ThresholdRevision):
+            rows = model._base_manager.filter(user_id=user_id, category=source)
+            rows.update(category=target)
+        Condition.objects.filter(category=source).update(category=target)
+        mine.filter(parent=source).update(parent=target)
         rollups.merge(ledger, source.pk, target.pk)
         rules_changed(ledger)
-        thresholds = Threshold.objects.kept().filter(user_id=user_id, category=target)
-        evaluate_set(ledger, list(thresholds), Cause.CATEGORY_MERGE)
+        evaluate_all(ledger, Cause.CATEGORY_MERGE)
         source.delete()
+
+
+def check_merge(source: Category, target: Category, parents: Mapping[int, int | None]) -> None:
+    """Raise Conflict for a merge that cannot be; parents: of each category of the user's."""
+    if source.pk not in parents or target.pk not in parents:
+        raise Conflict("One of the two categories has gone meanwhile.")
+    if source.builtin:
+        raise Conflict(f"The built-in category {UNCATEGORISED} cannot be merged away.")
+    children = [pk for pk, parent_id in parents.items() if parent_id == source.pk]
+    if children and target.builtin:
+        raise Conflict(f"The built-in category {UNCATEGORISED} stands alone in the tree.")
+    # A target under the source would become its own parent here, which is a cycle.
+    merged = {**parents, **dict.fromkeys(children, target.pk)}
+    del merged[source.pk]
+    check_tree(merged)

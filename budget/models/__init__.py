@@ -7,8 +7,10 @@ from budget.models.category import Category
 from budget.models.errors import Conflict, LedgerOverflow, UnsignalledWrite
 from budget.models.idempotency import IdempotentAnswer
 from budget.models.ledger import Calendar, Ledger, LedgerModel, LedgerState
+from budget.models.periods import PeriodType
+from budget.models.revision import ThresholdRevision
 from budget.models.rollup import Grain, Rollup
-from budget.models.threshold import Measure, Operator, PeriodType, Threshold, ThresholdLevel
+from budget.models.threshold import Condition, Match, Measure, Operator, Threshold
 from budget.models.transaction import Transaction
 from budget.models.transaction_type import Effect, TransactionType
 
@@ -20,6 +22,7 @@ __all__ = [
     "Calendar",
     "Category",
     "Cause",
+    "Condition",
     "Conflict",
     "Effect",
     "EventKind",
@@ -29,12 +32,13 @@ __all__ = [
     "LedgerModel",
     "LedgerOverflow",
     "LedgerState",
+    "Match",
     "Measure",
     "Operator",
     "PeriodType",
     "Rollup",
     "Threshold",
-    "ThresholdLevel",
+    "ThresholdRevision",
     "Transaction",
     "TransactionType",
     "UnsignalledWrite",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
 from budget.models.money import MoneyField
+from budget.models.periods import ROLLING_START
 from budget.models.search import SearchField
-from budget.models.threshold import Threshold
+from budget.models.threshold import Measure, Threshold
 from budget.models.transaction import Transaction
 
 MESSAGE_LENGTH = 1000
@@ -19,6 +19,7 @@ MESSAGE_LENGTH = 1000
 
 class AlertKind(models.TextChoices):
     THRESHOLD = "threshold"
+    FORECAST = "forecast"
     CUSTOM = "custom"
 
 
@@ -32,16 +33,20 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(status=AlertStatus.OPEN)
 
     def of_thresholds(self) -> AlertQuerySet:
-        return self.filter(kind=AlertKind.THRESHOLD)
+        """Those that follow from the rows: of levels and forecasts."""
+        return self.exclude(kind=AlertKind.CUSTOM)
 
 
 class Alert(models.Model):
-    """A level reached in one period (kind threshold), or a message of the user's own (custom).
+    """A level reached in one period (kind threshold), a limit that will be passed (forecast), or a
+    message of the user's own (custom).
 
-    Identity of a threshold alert: user, threshold, revision, period_start, subject and level, one
-    row for ever. subject is the transaction's id for `transaction` thresholds, else 0. period_end
-    is the first day after the period. then_*: total and limit at the last flip, and its time.
-    transaction: the row that tipped it, while that row exists.
+    Identity of the first two: user, threshold, revision, period_start, subject and level, one row
+    for ever. subject is the transaction's id for `transaction` thresholds, else 0; a forecast has
+    level 0. period_end is the first day after the period; a rolling window stores 0001-01-01 and
+    9999-12-31. active_until: the first day on which it is no longer news. then_*: total and limit
+    at the last flip (null for a combination), and its time. transaction: the row that tipped it,
+    while that row exists. snoozed_until: until when the user does not want to see it.
     """
 
     user = models.ForeignKey(
@@ -54,8 +59,17 @@ class Alert(models.Model):
     revision = models.IntegerField(default=1)
     period_start = models.DateField(null=True, blank=True)
     period_end = models.DateField(null=True, blank=True)
+    active_until = models.DateField(null=True, blank=True)
     subject = models.BigIntegerField(default=0)
     level = models.SmallIntegerField(null=True, blank=True)
+    # Of the threshold when it was opened: an edit of that leaves the numbers of old alerts alone.
+    measure = models.CharField(
+        max_length=8,
+        choices=Measure,
+        default=Measure.SPENDING,
+        db_default=Measure.SPENDING,
+        editable=False,
+    )
     status = models.CharField(max_length=8, choices=AlertStatus, default=AlertStatus.OPEN)
     message = models.CharField(max_length=MESSAGE_LENGTH, blank=True)
     search = SearchField(of="message")
@@ -69,6 +83,7 @@ class Alert(models.Model):
     opened_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
     episodes = models.IntegerField(default=1)
     late = models.BooleanField(default=False)
 
@@ -102,13 +117,12 @@ class Alert(models.Model):
             models.CheckConstraint(
                 condition=models.Q(kind="custom")
                 | models.Q(
-                    kind="threshold",
+                    kind__in=["threshold", "forecast"],
                     threshold__isnull=False,
                     period_start__isnull=False,
                     period_end__isnull=False,
+                    active_until__isnull=False,
                     level__isnull=False,
-                    then_total__isnull=False,
-                    then_limit__isnull=False,
                     then_at__isnull=False,
                 ),
                 name="budget_alert_identity_complete",
@@ -139,11 +153,8 @@ class Alert(models.Model):
         return self.period_start, self.period_end
 
     @property
-    def then(self) -> tuple[Decimal, Decimal, datetime]:
-        """Total, limit and time of the last flip; ValueError for a custom alert."""
-        if self.then_total is None or self.then_limit is None or self.then_at is None:
-            raise ValueError("A custom alert has no total.")
-        return self.then_total, self.then_limit, self.then_at
+    def is_rolling(self) -> bool:
+        return self.period_start == ROLLING_START
 
 
 class EventKind(models.TextChoices):
@@ -151,6 +162,8 @@ class EventKind(models.TextChoices):
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
+    SNOOZED = "snoozed"
+    UNSNOOZED = "unsnoozed"
 
 
 class Cause(models.TextChoices):
@@ -162,7 +175,10 @@ class Cause(models.TextChoices):
     THRESHOLD_EDIT = "threshold_edit"
     THRESHOLD_DELETED = "threshold_deleted"
     CATEGORY_MERGE = "category_merge"
+    CATEGORY_EDIT = "category_edit"
     SETTINGS = "settings"
+    DAY = "day"
+    PERIOD_END = "period_end"
     REPAIR = "repair"
     USER = "user"
 
@@ -171,7 +187,8 @@ class AlertEvent(models.Model):
     """One change of one alert, never edited: the change feed and the outbox.
 
     seq: 1, 2, 3, ... a user, taken under the ledger's lock, so that no later commit has a lower
-    one. transaction_id: the bare id of the row that tipped it, which may be gone by now.
+    one. transaction_id: the bare id of the row that tipped it, of `resolved` the one by whose write
+    it was; it may be gone by now.
     """
 
     user = models.ForeignKey(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 
 class Conflict(Exception):
     """The request is well formed but the present rows forbid it; HTTP 409.
 
-    places: where in what was sent, as paths such as ("items", 3, "external_id").
+    places: what stands in the way where in what was sent, by paths such as
+    ("items", 3, "external_id").
     """
 
-    def __init__(self, detail: str, places: Sequence[tuple[str | int, ...]] = ()) -> None:
+    def __init__(
+        self, detail: str, places: Mapping[tuple[str | int, ...], str] | None = None
+    ) -> None:
         super().__init__(detail)
-        self.places = places
+        self.places = places or {}
 
 
 class LedgerOverflow(Exception):

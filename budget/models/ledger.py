@@ -6,11 +6,11 @@ Lock order everywhere: ledger rows ascending by user, then transactions, rollups
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar, NoReturn, Self, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,8 @@ from budget.models.search import with_search
 
 MIN_DATE = date(1900, 1, 1)
 MAX_DATE = date(2199, 12, 31)
+# When a ledger was checked that never was.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Sent once for a whole QuerySet.delete(), with the ledgers locked for it and the rows deleted.
 rows_deleted = ModelSignal()
@@ -50,8 +52,9 @@ class Calendar:
 class LedgerState:
     """What the ledger row holds; while it is locked, nobody else can change it.
 
-    rules: a random number that changes with every threshold and transaction type of the user, so
-    that what was read of them under it holds for as long as it stands.
+    rules: a random number that changes with every threshold, category tree and transaction type of
+    the user, so that what was read of them under it holds for as long as it stands. was: the day
+    that the alerts were true for when the lock was taken.
     """
 
     user_id: int
@@ -60,6 +63,16 @@ class LedgerState:
     event_seq: int
     rules: int
     calendar: Calendar
+    was: date = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.was = self.as_of
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Self:
+        """A ledger by the columns that LOCK returns."""
+        user_id, as_of, version, event_seq, rules, *calendar = row
+        return cls(user_id, as_date(as_of), version, event_seq, rules, Calendar(*calendar))
 
 
 def new_rules() -> int:
@@ -72,7 +85,8 @@ class Ledger(models.Model):
 
     Its own table, because a lock on the user's row would block log-ins and deadlock with the
     foreign keys that point there. The calendar is a copy of the profile's, as the periods and the
-    month rollups are cut now; it moves with them, under the lock.
+    month rollups are cut now; it moves with them, under the lock. checked_version, checked_at: what
+    the self-audit last found in order, and when.
     """
 
     user = models.OneToOneField(
@@ -85,8 +99,16 @@ class Ledger(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC")
     week_start = models.SmallIntegerField(default=1)
     month_start = models.SmallIntegerField(default=1)
+    checked_version = models.BigIntegerField(default=-1, db_default=-1)
+    checked_at = models.DateTimeField(default=NEVER, db_default=NEVER)
 
     class Meta:
+        indexes: ClassVar = [
+            # The self-audit, which goes on with the ledgers that were not looked at for longest.
+            models.Index(fields=["checked_at", "user"], name="budget_ledger_by_check"),
+            # The tick, which looks for ledgers whose day is over, zone by zone.
+            models.Index(fields=["time_zone", "as_of"], name="budget_ledger_by_day"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(week_start__range=(1, 7)), name="budget_ledger_week_start"
@@ -105,7 +127,7 @@ class Ledger(models.Model):
 # statement that sums would sum with a snapshot taken before the lock was granted.
 LOCK = """
 UPDATE budget_ledger SET version = version + 1 WHERE user_id = %s
-RETURNING as_of, version, event_seq, rules, time_zone, week_start, month_start
+RETURNING user_id, as_of, version, event_seq, rules, time_zone, week_start, month_start
 """
 # SET LOCAL ends with the transaction, so a pooled connection keeps no state.
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s';"
@@ -121,12 +143,42 @@ def as_date(value: date | str) -> date:
     return value if isinstance(value, date) else date.fromisoformat(value)
 
 
+_held: ContextVar[LedgerState | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def holding(user_id: int) -> Iterator[LedgerState]:
+    """Lock one user's ledger, and let each lock of it meanwhile be this one, without a statement.
+
+    So a write of many steps counts one version. Must run inside an atomic block that ends with it,
+    and nothing in it may go back to a savepoint: the state would be ahead of the row.
+    """
+    ledger = lock_ledger(user_id)
+    token = _held.set(ledger)
+    try:
+        yield ledger
+    finally:
+        _held.reset(token)
+
+
+def held_ledger(user_id: int) -> LedgerState | None:
+    """The user's ledger where it is held, at the beginning of another step."""
+    held = _held.get()
+    if held is None or held.user_id != user_id:
+        return None
+    # What the step before has moved the day by, it has judged.
+    held.was = held.as_of
+    return held
+
+
 def lock_ledger(user_id: int) -> LedgerState:
     """Lock one user's ledger row until the transaction ends, making it where it is missing.
 
     Waits up to 2 s on PostgreSQL (OperationalError after that), 20 s on SQLite. Must be the first
     statement of a write and must run inside an atomic block.
     """
+    if (held := held_ledger(user_id)) is not None:
+        return held
     statement = LOCK if connection.vendor == "sqlite" else LOCK_TIMEOUT + LOCK
     with connection.cursor() as cursor:
         cursor.execute(statement, [user_id])
@@ -135,8 +187,7 @@ def lock_ledger(user_id: int) -> LedgerState:
             cursor.execute(MAKE, [user_id, Calendar().today(), new_rules()])
             cursor.execute(statement, [user_id])
             row = cursor.fetchone()
-    as_of, version, event_seq, rules, *calendar = row
-    return LedgerState(user_id, as_date(as_of), version, event_seq, rules, Calendar(*calendar))
+    return LedgerState.from_row(row)
 
 
 def lock_ledgers(user_ids: Iterable[int]) -> dict[int, LedgerState]:
@@ -279,6 +330,7 @@ class LedgerModel(models.Model):
         with transaction.atomic(savepoint=False):
             ledgers = lock_ledgers(users)
             before = self.stored_row() if self.pk is not None else None
+            self.change = Change(ledgers, before)
             try:
                 if before is not None and before["user_id"] not in ledgers:
                     raise Conflict("The row has moved to another user meanwhile.")
@@ -287,9 +339,7 @@ class LedgerModel(models.Model):
                 # Raised below, where it does not spoil the caller's own atomic block.
                 refusal = error
             else:
-                self.change = Change(ledgers, before)
-                try:
-                    return write()
-                finally:
-                    self.change = None
+                return write()
+            finally:
+                self.change = None
         raise refusal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
@@ -30,10 +30,9 @@ def from_minor(minor: int | Decimal) -> Decimal:
     return Decimal(minor).scaleb(-2)
 
 
-def share(amount: Decimal, percent: int, *, up: bool) -> int:
-    """Minor units of `percent` of an amount, rounded up or down to a whole unit."""
-    exact = Decimal(to_minor(amount)) * percent / 100
-    return int(exact.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
+def share(minor: int, percent: int, *, up: bool) -> int:
+    """`percent` of an amount in minor units, rounded up or down to a whole unit."""
+    return -(-minor * percent // 100) if up else minor * percent // 100
 
 
 def parse_exact(value: object) -> Decimal:

@@ -18,6 +18,11 @@ MoneyText = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]{1,16}\.[0-9]{2}$"}),
     Field(description="Money in the user's currency, with two decimals."),
 ]
+AmountText = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]{1,16}(\.[0-9]{2})?$"}),
+    Field(description="Money with two decimals; of measure count a whole number."),
+]
 DayText = Annotated[
     str,
     WithJsonSchema({"type": "string", "format": "date"}),

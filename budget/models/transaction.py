@@ -26,18 +26,19 @@ EXTERNAL_ID_LENGTH = 200
 DATE: models.DateField[date | str, date] = models.DateField()
 
 
-@shape(
-    {
-        "id": 1207,
-        "user": 7,
-        "date": "2018-03-05",
-        "category": "Groceries",
-        "description": "Market",
-        "amount": "162.40",
-        "type": "expense",
-        "external_id": "bank-2018-0305-17",
-    }
-)
+TRANSACTION: dict[str, object] = {
+    "id": 1207,
+    "user": 7,
+    "date": "2018-03-05",
+    "category": "Groceries",
+    "description": "Market",
+    "amount": "162.40",
+    "type": "expense",
+    "external_id": "bank-2018-0305-17",
+}
+
+
+@shape(TRANSACTION)
 class TransactionDict(TypedDict):
     """One movement of money on one calendar date."""
 

@@ -7,9 +7,27 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-from budget.models import Calendar, PeriodType
+from django.db import models
+
+from budget.models.ledger import Calendar
 
 DAY = timedelta(days=1)
+# What a rolling window has for a first day in the identity of its alert: it moves, its alert stays.
+ROLLING_START = date(1, 1, 1)
+# First day after a rolling window, and until when its alert is active: as long as it is open.
+ROLLING_END = date(9999, 12, 31)
+
+
+class PeriodType(models.TextChoices):
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    YEARLY = "yearly"
+    ROLLING = "rolling"
+    TRANSACTION = "transaction"
+
+
 PERIODS = (
     PeriodType.DAILY,
     PeriodType.WEEKLY,
@@ -27,6 +45,19 @@ class Span:
     start: date
     end: date
     subject: int = 0
+
+    @property
+    def key(self) -> date:
+        """What stands for the period in an alert's identity."""
+        return ROLLING_START if self.type == PeriodType.ROLLING else self.start
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+    def holds(self, day: date) -> bool:
+        """Whether a day lies in it."""
+        return self.start <= day < self.end
 
 
 def month_of(day: date, first: int) -> date:
@@ -60,6 +91,7 @@ def _months(length: int) -> Callable[[date, Calendar], tuple[date, date]]:
     return bounds
 
 
+MONTHS: dict[str, int] = {PeriodType.MONTHLY: 1, PeriodType.QUARTERLY: 3, PeriodType.YEARLY: 12}
 BOUNDS: dict[str, Callable[[date, Calendar], tuple[date, date]]] = {
     PeriodType.DAILY: _day,
     PeriodType.WEEKLY: _week,
@@ -70,6 +102,24 @@ BOUNDS: dict[str, Callable[[date, Calendar], tuple[date, date]]] = {
 }
 
 
+def rolling_span(as_of: date, days: int) -> Span:
+    """The window of the last days: (as_of - days, as_of]."""
+    return Span(PeriodType.ROLLING, as_of - timedelta(days=days - 1), as_of + DAY)
+
+
+def shifted(span: Span, periods: int, calendar: Calendar) -> Span:
+    """The period that many periods later (earlier where negative), of weeks or longer."""
+    if span.type == PeriodType.WEEKLY:
+        return span_of(span.type, span.start + timedelta(weeks=periods), calendar)
+    months = MONTHS[span.type] * periods
+    return span_of(span.type, add_months(span.start, months), calendar)
+
+
+def following(span: Span, calendar: Calendar) -> Span:
+    """The period after this one."""
+    return span_of(span.type, span.end, calendar)
+
+
 @lru_cache(maxsize=16384)
 def span_of(type: str, day: date, calendar: Calendar) -> Span:
     """The period of a type that the day lies in.
@@ -78,8 +128,3 @@ def span_of(type: str, day: date, calendar: Calendar) -> Span:
     calendar has it; a month is named after the month it starts in.
     """
     return Span(type, *BOUNDS[type](day, calendar))
-
-
-def spans_of(day: date, calendar: Calendar) -> list[Span]:
-    """The five periods that the day lies in."""
-    return [span_of(type, day, calendar) for type in PERIODS]
