@@ -20,8 +20,8 @@ from budget.demo.household import (
     ordinary_life,
     without,
 )
-from budget.engine.periods import span_of
 from budget.models import Calendar, Operator, PeriodType
+from budget.models.periods import span_of
 
 
 class Limit(NamedTuple):

@@ -12,8 +12,8 @@ from django.db import transaction
 from budget.demo.cases import COFFEE_NOW, LIMITS, history
 from budget.demo.household import CLOTHING, HOME, Entry
 from budget.engine import acknowledge, read_ledger, record_transactions
-from budget.engine.periods import span_of
 from budget.models import Alert, Category, PeriodType, Threshold, Transaction, TransactionType
+from budget.models.periods import span_of
 
 
 def fill(user: User) -> None:

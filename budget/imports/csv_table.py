@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,38 +16,72 @@ Record = tuple[int, list[str]]
 Cells = dict[str, str]
 
 
-def open_text(path: Path) -> TextIO:
-    """Open a UTF-8 file, with or without a byte order mark. Raises OSError.
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written. quote: "" for none. skip: lines before the first record."""
 
-    Bytes that are no UTF-8 stay in as surrogates, so that each bad line can be named.
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    skip: int = 0
+
+    @property
+    def wrong_encoding(self) -> str:
+        return f"not {self.encoding.upper()}; save the file in that encoding"
+
+
+PLAIN = Dialect()
+
+
+def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
+    """Open a file, one of UTF-8 with or without a byte order mark. Raises OSError.
+
+    Bytes that are not of the encoding stay in as surrogates, so that each bad line can be named.
     """
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    return path.open(
+        encoding="utf-8-sig" if is_utf8 else encoding, errors="surrogateescape", newline=""
+    )
 
 
-def read_records(text: TextIO) -> Iterator[Record | BadLine]:
+def read_records(text: TextIO, dialect: Dialect = PLAIN) -> Iterator[Record | BadLine]:
     """The records with the line each starts on, without blank ones and those of bare commas."""
-    reader = csv.reader(text, strict=True, skipinitialspace=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield BadLine(line, f"the quotes do not match or the line is too long ({error})")
-            continue
-        if not any(map(str.strip, cells)):
-            continue
-        problem = unreadable("".join(cells))
-        yield BadLine(line, problem) if problem else (line, cells)
+    reader = csv.reader(
+        text,
+        strict=True,
+        skipinitialspace=True,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote or None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+    )
+    line = dialect.skip + 1
+    try:
+        for _ in range(dialect.skip):
+            text.readline()
+        while True:
+            line = dialect.skip + reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield BadLine(line, f"the quotes do not match or the line is too long ({error})")
+                continue
+            if not any(map(str.strip, cells)):
+                continue
+            problem = unreadable("".join(cells), dialect)
+            yield BadLine(line, problem) if problem else (line, cells)
+    except UnicodeError:
+        # Encodings of two bytes a character cannot go on after a wrong one.
+        yield BadLine(line, dialect.wrong_encoding)
 
 
-def unreadable(text: str) -> str | None:
+def unreadable(text: str, dialect: Dialect) -> str | None:
     """Why a text cannot be stored, None where it can."""
     if "\0" in text:
         return "a NUL character, so this is no plain text"
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        return "not UTF-8; save the file in that encoding"
+        return dialect.wrong_encoding
     return None
 
 
@@ -89,6 +124,15 @@ def read_header(records: Iterator[Record | BadLine]) -> Record:
     return header
 
 
+def misfit(cells: list[str], width: int, first: str = "header") -> str | None:
+    """Drop blank cells beyond the width, and say so where it is not met. first: the first line."""
+    while len(cells) > width and not cells[-1].strip():
+        cells.pop()
+    if len(cells) == width:
+        return None
+    return f"{len(cells)} columns where the {first} has {width}"
+
+
 def read_table(text: TextIO, layout: Layout) -> Iterator[tuple[int, Cells] | BadLine]:
     """Each record as its line and its cells by column, without blanks around them.
 
@@ -101,9 +145,7 @@ def read_table(text: TextIO, layout: Layout) -> Iterator[tuple[int, Cells] | Bad
             yield record
             continue
         line, cells = record
-        while len(cells) > len(names) and not cells[-1].strip():
-            cells.pop()
-        if len(cells) == len(names):
-            yield line, dict(zip(names, map(str.strip, cells), strict=True))
+        if said := misfit(cells, len(names)):
+            yield BadLine(line, said)
         else:
-            yield BadLine(line, f"{len(cells)} columns where the header has {len(names)}")
+            yield line, dict(zip(names, map(str.strip, cells), strict=True))

@@ -12,16 +12,17 @@ from budget.imports.rows import ParsedRow
 
 
 def external_ids(prefix: str, rows: Sequence[ParsedRow]) -> list[str]:
-    """An id for each row, in order: PREFIX:HASH OF THE IDENTITY:NUMBER.
+    """An id for each row, in order: PREFIX:HASH OF THE IDENTITY:NUMBER, or PREFIX:ITS OWN.
 
     Rows of one identity (two equal coffees on one day) are told apart by a number. It follows from
     what the rows say and not from where they stand, so another order of lines gives each row the
     same id.
     """
     alike: dict[str, list[int]] = defaultdict(list)
+    ids = [f"{prefix}:{row.external_id}" for row in rows]
     for index, row in enumerate(rows):
-        alike[row.identity].append(index)
-    ids = [""] * len(rows)
+        if row.external_id is None:
+            alike[row.identity].append(index)
     for identity, indexes in alike.items():
         hashed = blake2b(identity.encode(), digest_size=16).hexdigest()
         if len(indexes) > 1:

@@ -1,7 +1,7 @@
-"""The formats that can be imported, one module each.
+"""The formats that can be imported, one module each, and any other that a mapping describes.
 
-A reader is a module with NAME (the prefix of its external_ids), TITLE, `recognises(path)` and
-`read(path)`; a new format is a new module and its name in READERS.
+A reader has NAME (the prefix of its external_ids), TITLE and `read(path)`. The module of a format
+has `recognises(path)` as well; a new format is a new module and its name in READERS.
 """
 
 from __future__ import annotations
@@ -13,23 +13,33 @@ from typing import Protocol
 
 from budget.imports import mint
 from budget.imports.identity import external_ids
+from budget.imports.mapped import MappedReader
+from budget.imports.mapping import Mapping
 from budget.imports.rows import BadFile, BadLine, LeftOut, ParsedRow
 
 
 class Reader(Protocol):
-    """What the module of a format gives."""
+    """What reads a file."""
 
-    NAME: str
-    TITLE: str
+    @property
+    def NAME(self) -> str: ...
 
-    def recognises(self, path: Path) -> bool:
-        """Whether the file is of this format, as far as its beginning tells."""
+    @property
+    def TITLE(self) -> str: ...
 
     def read(self, path: Path) -> Iterator[ParsedRow | BadLine | LeftOut]:
         """What each line says. Raises BadFile where the beginning makes the rest unreadable."""
 
 
-READERS: Sequence[Reader] = (mint,)
+class Format(Reader, Protocol):
+    """What the module of a format gives."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the file is of this format, as far as its beginning tells."""
+
+
+READERS: Sequence[Format] = (mint,)
+MAP_IT = "--mapping FILE says how to read another"
 
 
 @dataclass(frozen=True)
@@ -41,9 +51,12 @@ class Export:
     left_out: list[LeftOut]
 
 
-def read_export(path: Path) -> Export:
-    """Read a file of any known format. Raises OSError, and BadFile with all bad lines at once."""
-    reader = find_reader(path)
+def read_export(path: Path, mapping: Mapping | None = None) -> Export:
+    """Read a file as the mapping says, without one as any known format.
+
+    Raises OSError, and BadFile with all bad lines at once.
+    """
+    reader = MappedReader(mapping) if mapping else find_reader(path)
     rows: list[ParsedRow] = []
     bad: list[BadLine] = []
     left_out: list[LeftOut] = []
@@ -68,4 +81,4 @@ def find_reader(path: Path) -> Reader:
         if reader.recognises(path):
             return reader
     known = ", ".join(reader.TITLE for reader in READERS)
-    raise BadFile([BadLine(1, f"the header is of no known format ({known})")])
+    raise BadFile([BadLine(1, f"the header is of no known format ({known}); {MAP_IT}")])

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from budget.engine import describe_alerts, read_ledger
+from budget.engine.answers import AlertDict, level_words
 from budget.imports.store import Outcome
 from budget.models import Alert, AlertStatus
 
 
 @dataclass(frozen=True)
 class Described:
-    """How many alerts, and a line for each period of a threshold with all its levels together.
+    """How many alerts, and a line for each period of a threshold with all its levels together, or
+    for its forecast.
 
     The latest period comes first; the last line counts the alerts that have none.
     """
@@ -42,20 +44,25 @@ def report_on(user_id: int, outcome: Outcome, at_most: int | None) -> Report:
 
 def describe(user_id: int, alerts: Sequence[Alert], at_most: int | None) -> Described:
     """Describe alerts in their order, up to so many periods."""
-    periods: dict[tuple[int | None, int, date, int], list[Alert]] = {}
+    periods: dict[tuple[int | None, int, str, date, int], list[Alert]] = {}
     for alert in alerts:
-        key = (alert.threshold_id, alert.revision, alert.period[0], alert.subject)
+        key = (alert.threshold_id, alert.revision, alert.kind, alert.period[0], alert.subject)
         periods.setdefault(key, []).append(alert)
     groups = [sorted(group, key=lambda alert: alert.level or 0) for group in periods.values()]
     shown = groups[:at_most]
     highest = [group[-1] for group in shown]
     dicts = describe_alerts(read_ledger(user_id), highest) if highest else []
-    lines = [
-        f"{alert['message']} ({level_names(group)})"
-        for alert, group in zip(dicts, shown, strict=True)
-    ]
+    lines = [line_of(alert, group) for alert, group in zip(dicts, shown, strict=True)]
     left = len(alerts) - sum(map(len, shown))
     return Described(len(alerts), [*lines, f"and {left} more"] if left else lines)
+
+
+def line_of(highest: AlertDict, alerts: Sequence[Alert]) -> str:
+    """The message of the highest level, with all levels instead of its own; a forecast has none."""
+    if highest["level"] is None:
+        return highest["message"]
+    message = highest["message"].removesuffix(level_words(highest["level"]))
+    return f"{message} ({level_names(alerts)})"
 
 
 def level_names(alerts: Sequence[Alert]) -> str:

@@ -24,6 +24,7 @@ class ParsedRow:
     type: str
     category: str
     identity: str
+    external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

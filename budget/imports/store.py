@@ -21,7 +21,7 @@ from budget.models import (
     Transaction,
     TransactionType,
 )
-from budget.models.ledger import lock_ledger
+from budget.models.ledger import holding
 from budget.models.text import fold
 
 Rows = Sequence[tuple[str, ParsedRow]]
@@ -93,8 +93,7 @@ def store_new(user_id: int, rows: Rows) -> Outcome:
     outcome = Outcome(stored=len(new), present=len(rows) - len(new))
     if not new:
         return outcome
-    with transaction.atomic(savepoint=False):
-        lock_ledger(user_id)
+    with transaction.atomic(savepoint=False), holding(user_id):
         # Read under the lock and anew for each chunk: a merge may have come in between.
         categories = find_categories(user_id, (row.category for _, row in new), outcome)
         types = {type.slug: type for type in TransactionType.objects.filter(user_id=user_id)}
@@ -138,8 +137,7 @@ def store_budget(user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
 
 def set_thresholds(user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
     outcome = Outcome()
-    with transaction.atomic(savepoint=False):
-        lock_ledger(user_id)
+    with transaction.atomic(savepoint=False), holding(user_id):
         categories = find_categories(user_id, (line.category for line in lines), outcome)
         known = budget_thresholds(user_id)
         for line in lines:

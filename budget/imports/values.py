@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from django.core.exceptions import ValidationError
 
@@ -18,6 +19,11 @@ from budget.models.transaction import DESCRIPTION_LENGTH
 # ASCII digits only; a comma parts thousands, so "1,24" (a decimal comma) is refused, not misread.
 AMOUNT = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
 US_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}|[0-9]{2})")
+DATE_PARTS = frozenset("dmyYbBHIMSfpzaA%")
+TOUCHING = re.compile(r"%[dmyYHIMS]%[dmyYHIMS]")
+SAME_SIGNS = str.maketrans(
+    {"\u2212": "-", "\u2019": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
+)
 NO_CATEGORY = frozenset({"", fold(UNCATEGORISED), "uncategorized"})
 SHOWN = 40
 
@@ -35,13 +41,124 @@ def parse_amount(text: str) -> Decimal:
         raise ValueError(f"amount {shown(text)} is negative")
     if not AMOUNT.fullmatch(text):
         raise ValueError(f"{shown(text)} is no amount such as 1,247.44")
-    plain = text.replace(",", "")
+    return exact(text.replace(",", ""), text)
+
+
+def exact(plain: str, text: str) -> Decimal:
+    """The amount of digits and at most a point. Raises ValueError that shows the whole text."""
     whole, _, decimals = plain.partition(".")
     if len(decimals) > 2:
         raise ValueError(f"amount {shown(text)} has more than two decimal places")
     if len(whole.lstrip("0")) > len(str(int(MAX_AMOUNT))):
         raise ValueError(f"amount {shown(text)} is beyond {MAX_AMOUNT}")
     return Decimal(plain).quantize(CENT)
+
+
+@dataclass(frozen=True)
+class AmountStyle:
+    """How a source writes amounts.
+
+    decimal and thousands: their marks, thousands "" for none. symbols: what may stand beside the
+    digits. minor_units: amounts are whole cents.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    symbols: tuple[str, ...] = ()
+    minor_units: bool = False
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Digits in ASCII; groups of three, or as in India of two before the last three."""
+        mark, point = re.escape(self.thousands), re.escape(self.decimal)
+        grouped = rf"[0-9]{{1,3}}(?:{mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}|" if mark else ""
+        decimals = "" if self.minor_units else rf"(?:{point}[0-9]+)?|{point}[0-9]+"
+        longest_first = sorted(map(same_signs, self.symbols), key=len, reverse=True)
+        beside = rf"\s*(?:(?:{'|'.join(map(re.escape, longest_first)) or '(?!)'})\s*)?"
+        return re.compile(
+            rf"(?P<open>\()?{beside}(?P<before>[+-])?{beside}"
+            rf"(?P<digits>(?:{grouped}[0-9]+){decimals})"
+            rf"{beside}(?P<after>[+-])?{beside}(?P<close>\))?"
+        )
+
+    @property
+    def example(self) -> str:
+        return "124744" if self.minor_units else f"1{self.thousands}247{self.decimal}44"
+
+    def parse(self, text: str) -> Decimal:
+        """An amount with its sign: -5, 5-, (5) and a minus of typesetters are below zero.
+
+        Raises ValueError.
+        """
+        if not text:
+            raise ValueError("no amount")
+        match = self.pattern.fullmatch(same_signs(text))
+        signs = [name for name in ("open", "before", "after") if match and match[name]]
+        if match is None or len(signs) > 1 or bool(match["open"]) != bool(match["close"]):
+            raise ValueError(f"{shown(text)} is no amount such as {self.example}")
+        digits = match["digits"].replace(self.thousands, "") if self.thousands else match["digits"]
+        if self.minor_units:
+            digits = f"{digits[:-2]}.{digits[-2:]:0>2}"
+        amount = exact(digits.replace(self.decimal, "."), text)
+        return -amount if match["open"] or "-" in (match["before"], match["after"]) else amount
+
+
+def same_signs(text: str) -> str:
+    """The text with one kind of space, minus and apostrophe."""
+    return text.translate(SAME_SIGNS)
+
+
+def check_date_format(text: str) -> str:
+    """The format. Raises ValueError unless it has a day, a month and a year, nothing unknown."""
+    parts = re.findall(r"%(.?)", text)
+    unknown = [f"%{part}" for part in parts if part not in DATE_PARTS]
+    if unknown:
+        raise ValueError(f"{shown(text)} has {', '.join(unknown)}, which there is not.")
+    if [sum(part in group for part in parts) for group in ("d", "mbB", "yY")] != [1, 1, 1]:
+        raise ValueError(f"{shown(text)} needs a day, a month and a year, such as %d/%m/%Y.")
+    if len({*parts} - {"%"}) < len([part for part in parts if part != "%"]):
+        raise ValueError(f"{shown(text)} says something twice.")
+    return text
+
+
+def storable(day: date, text: str) -> date:
+    """The day that a text means. Raises ValueError for one that no row can have."""
+    if not MIN_DATE <= day <= MAX_DATE:
+        raise ValueError(f"date {text} is not between {MIN_DATE} and {MAX_DATE}")
+    return day
+
+
+@lru_cache(maxsize=4096)
+def parse_date(text: str, formats: tuple[str, ...]) -> date:
+    """The date that the formats of strptime read; they must not read it as different days.
+
+    Raises ValueError, also for a date outside 1900 to 2199.
+    """
+    if not text:
+        raise ValueError("no date")
+    found = {day: form for form in reversed(formats) if (day := day_by(form, text))}
+    if not found:
+        known = " or ".join(datetime(2024, 12, 31, 23, 59).strftime(form) for form in formats)
+        raise ValueError(f"{shown(text)} is no date such as {known}")
+    if len(found) > 1:
+        readings = " and ".join(f"{day} by {form}" for day, form in sorted(found.items()))
+        raise ValueError(f"date {shown(text)} can be read as {readings}")
+    (day,) = found
+    return storable(day, text)
+
+
+def day_by(form: str, text: str) -> date | None:
+    """The day that one format reads; None where it does not fit."""
+    if not text.isascii():  # strptime takes the digits of any script
+        return None
+    try:
+        found = datetime.strptime(text, form)
+    except ValueError:
+        return None
+    # Without a mark between them, digits could be parted in more than one way.
+    if TOUCHING.search(form) and found.strftime(form) != text:
+        return None
+    return found.date()
 
 
 @lru_cache(maxsize=4096)
@@ -60,9 +177,7 @@ def parse_us_date(text: str) -> date:
         found = date(year + 2000 if year < 100 else year, month, day)
     except ValueError:
         raise ValueError(f"there is no date {shown(text)} (month/day/year)") from None
-    if not MIN_DATE <= found <= MAX_DATE:
-        raise ValueError(f"date {text} is not between {MIN_DATE} and {MAX_DATE}")
-    return found
+    return storable(found, text)
 
 
 @lru_cache(maxsize=4096)

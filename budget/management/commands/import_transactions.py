@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ from budget.engine.writes import MAX_ROWS
 from budget.imports import (
     CHUNK,
     BadFile,
+    BadMapping,
     BudgetLine,
     Export,
     Job,
@@ -25,12 +28,15 @@ from budget.imports import (
     Report,
     read_budget,
     read_export,
+    read_mapping,
     rehearse,
     run,
 )
 from budget.models import Conflict, LedgerOverflow
 
 T = TypeVar("T")
+# Rows that a dry run shows as the mapping reads them.
+SHOWN = 5
 
 
 def chunk_size(text: str) -> int:
@@ -42,7 +48,8 @@ def chunk_size(text: str) -> int:
 
 class Command(BaseCommand):
     help = (
-        "Store the transactions of a bank export (CSV of Mint) and open the alerts that follow. "
+        "Store the transactions of a bank export and open the alerts that follow: CSV of Mint, or "
+        "any CSV that a mapping describes. "
         "A row that is there already is left as it is, so a file may be imported again, a longer "
         "one after a shorter, and an import that was cut off goes on where it stopped. Bad lines "
         "are all named, and then nothing is stored."
@@ -51,6 +58,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE", help="the export")
         parser.add_argument("--user", required=True, metavar="USERNAME", help="whose it is")
+        parser.add_argument(
+            "--mapping",
+            type=Path,
+            metavar="FILE",
+            help="TOML that says what the columns of the export mean (docs/imports.md)",
+        )
         parser.add_argument(
             "--create-user", action="store_true", help="make the user, without a password, if new"
         )
@@ -77,13 +90,15 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> str:
         user = find_user(options["user"], options["create_user"])
-        export, budget = read_files(options["file"], options["budget"])
+        export, budget = read_files(options["file"], options["budget"], options["mapping"])
         job = Job(user, export.rows, budget, options["chunk_size"])
         is_new = job.makes_user
         report = perform(job, options["dry_run"])
         lines = [f"{options['file'].name}: {export.title}{dates(export)}"]
         if is_new:
             lines.append(f"User:        {user.username} is new and has no password")
+        if options["mapping"]:
+            lines += readings(export, SHOWN if options["dry_run"] else 0)
         lines += summary(export, report)
         if options["dry_run"]:
             lines.append("This was a dry run: nothing of it is stored.")
@@ -106,10 +121,15 @@ def find_user(username: str, create: bool) -> User:
     return user
 
 
-def read_files(file: Path, budget: Path | None) -> tuple[Export, list[BudgetLine]]:
-    """Read both files. Raises CommandError with every bad line of the two."""
+def read_files(
+    file: Path, budget: Path | None, mapping: Path | None
+) -> tuple[Export, list[BudgetLine]]:
+    """Read all files. Raises CommandError with every bad line and every bad key of the mapping."""
     problems: list[str] = []
-    export = reading(file, read_export, problems)
+    found = reading(mapping, read_mapping, problems) if mapping else None
+    export = None
+    if found or not mapping:
+        export = reading(file, lambda path: read_export(path, found), problems)
     lines = reading(budget, read_budget, problems) if budget else []
     if export is None or lines is None:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -126,6 +146,8 @@ def reading(path: Path, read: Callable[[Path], T], problems: list[str]) -> T | N
         return read(path)
     except BadFile as error:
         problems += [f"{path.name}, line {bad.line}: {bad.reason}" for bad in error.bad]
+    except BadMapping as error:
+        problems += [f"{path.name}: {problem}" for problem in error.problems]
     except OSError as error:
         problems.append(f"{path}: {error.strerror}")
     return None
@@ -144,6 +166,20 @@ def perform(job: Job, dry_run: bool) -> Report:
             raise CommandError(f"The database gave up: {str(error).strip()}{kept}") from error
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted.{kept}") from None
+
+
+def readings(export: Export, at_most: int) -> Iterator[str]:
+    """How the mapping has read the file: sums to compare with, and some rows in its order."""
+    rows = [row for _, row in export.rows]
+    count = Counter(row.type for row in rows)
+    sums = [
+        f"{count[slug]} {slug} {sum((row.amount for row in rows if row.type == slug), Decimal())}"
+        for slug in sorted(count)
+    ]
+    yield f"Read as:     {', '.join(sums) or 'nothing'}"
+    for row in sorted(rows, key=lambda row: row.line)[:at_most]:
+        said = (str(row.date), f"{row.amount} {row.type}", row.category, row.description)
+        yield f"  line {row.line}: {', '.join(filter(None, said))}"
 
 
 def summary(export: Export, report: Report) -> Iterator[str]:
