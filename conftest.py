@@ -7,13 +7,19 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hypothesis
 import pytest
 from django.db import connection
 
 # Two cores are shared with the other half of the suite: a slow example is no failure.
-hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "project",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("project")
 
 LEFT_LONG = pytest.StashKey[int]()
@@ -31,10 +37,25 @@ def sample_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_locks() -> Iterator[None]:
+    """Let a wait for a lock outlast a busy machine: in 2 s it may not have run the one that holds.
+
+    The tests of that limit import it themselves, before this.
+    """
+    # Not before Django is set up, which it is not yet where this file is imported.
+    from budget.models import ledger
+
+    with mock.patch.object(ledger, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '60s';"):
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is marked for the other database."""
+    """Skip what is marked for the other database, and what has been run for this one too."""
     for item in items:
+        if item.get_closest_marker("once") and connection.vendor != "sqlite":
+            item.add_marker(pytest.mark.skip(reason="asks no database of ours: runs with SQLite"))
         for name, vendor in (("postgres", "postgresql"), ("sqlite", "sqlite")):
             if item.get_closest_marker(name) and connection.vendor != vendor:
                 item.add_marker(pytest.mark.skip(reason=f"only on {name}"))

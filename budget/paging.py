@@ -29,7 +29,7 @@ from django.db.models.functions import Collate
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
 from budget.http import Answer, ApiRequest, Problem, wrong
-from budget.schemas import ListQuery
+from budget.schemas.page import PageQuery
 
 M = TypeVar("M", bound=Model)
 SIGNER = signing.Signer(salt="budget.paging")
@@ -78,7 +78,7 @@ class RowValue(Func):
 
 def page(
     request: ApiRequest,
-    query: ListQuery,
+    query: PageQuery,
     rows: QuerySet[M],
     order: Order,
     describe: Callable[[Sequence[M]], Sequence[Any]],

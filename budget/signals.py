@@ -10,7 +10,7 @@ from django.db.models.signals import post_delete, post_save
 
 from accounts.models import Profile
 from budget.engine import writes
-from budget.models import LedgerState, Threshold, Transaction, TransactionType
+from budget.models import Category, LedgerState, Threshold, Transaction, TransactionType
 from budget.models.ledger import Change, Row, gather, lock_ledgers, rows_deleted
 
 
@@ -47,6 +47,11 @@ def threshold_saved(instance: Threshold, raw: bool, **kwargs: Any) -> None:
         writes.threshold_written(instance, instance.change)
 
 
+def category_saved(instance: Category, raw: bool, **kwargs: Any) -> None:
+    if not raw and instance.change is not None:
+        writes.category_written(instance, instance.change)
+
+
 def transaction_type_saved(instance: TransactionType, raw: bool, **kwargs: Any) -> None:
     if not raw and instance.change is not None:
         writes.transaction_type_written(instance, instance.change)
@@ -64,6 +69,7 @@ def connect() -> None:
     post_delete.connect(transaction_deleted, Transaction, dispatch_uid="budget.transaction_deleted")
     rows_deleted.connect(transactions_deleted, Transaction, dispatch_uid="budget.rows_deleted")
     post_save.connect(threshold_saved, Threshold, dispatch_uid="budget.threshold_saved")
+    post_save.connect(category_saved, Category, dispatch_uid="budget.category_saved")
     post_save.connect(
         transaction_type_saved, TransactionType, dispatch_uid="budget.transaction_type_saved"
     )

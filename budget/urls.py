@@ -55,6 +55,7 @@ documented = [
         GET=threshold.list_thresholds,
         POST=threshold.create_threshold,
     ),
+    rest_path("threshold/preview", POST=threshold.preview_threshold),
     rest_path(
         "threshold/<key:key>",
         GET=threshold.get_threshold,
@@ -71,7 +72,10 @@ documented = [
         "alert/<int:key>",
         GET=alert.get_alert,
         PATCH=alert.change_alert,
+        DELETE=alert.close_alert,
     ),
+    rest_path("alert/<int:key>/events", GET=alert.list_alert_events),
+    rest_path("alert/<int:key>/explain", GET=alert.explain_alert),
     rest_path(
         "category",
         GET=category.list_categories,

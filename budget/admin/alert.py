@@ -33,7 +33,7 @@ class LevelFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         if self.value() == "approaching":
-            return queryset.filter(level__lt=100)
+            return queryset.filter(level__range=(1, 99))
         return queryset.filter(level__gte=100) if self.value() == "exceeded" else None
 
 
@@ -47,14 +47,16 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
         "threshold",
         "revision",
         "level",
-        "period_start",
+        "first_day",
         "last_day",
+        "active_until",
         "transaction",
         "flip",
         "then_at",
         "opened_at",
         "resolved_at",
         "acknowledged_at",
+        "snoozed_until",
         "episodes",
         "late",
         "events",
@@ -63,6 +65,7 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
         "id",
         "account",
         "about",
+        "kind",
         "period",
         "level",
         "status",
@@ -78,6 +81,7 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
         LevelFilter,
         "kind",
         ("acknowledged_at", admin.EmptyFieldListFilter),
+        ("snoozed_until", admin.EmptyFieldListFilter),
         ("threshold", PickFilter),
         ("transaction", GivenFilter),
     )
@@ -101,13 +105,18 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
 
     @admin.display(description="period")
     def period(self, obj: Alert) -> str | None:
-        if obj.period_start is None:
+        if obj.period_start is None or obj.threshold is None:
             return None
-        return period_name(obj).removeprefix("in ").removeprefix("on ")
+        return period_name(obj, obj.threshold).removeprefix("in ").removeprefix("on ")
+
+    @admin.display(description="first day")
+    def first_day(self, obj: Alert) -> date | None:
+        """Of a rolling window there is none, as it moves."""
+        return None if obj.is_rolling else obj.period_start
 
     @admin.display(description="last day")
     def last_day(self, obj: Alert) -> date | None:
-        return obj.period_end and obj.period_end - ONE_DAY
+        return None if obj.is_rolling else obj.period_end and obj.period_end - ONE_DAY
 
     @admin.display(description="at the last flip")
     def flip(self, obj: Alert) -> str | None:
@@ -121,12 +130,20 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
 
     @admin.display(description="events")
     def events(self, obj: Alert) -> SafeString:
-        """The last flips and acknowledgements, newest first."""
+        """The last changes, newest first."""
         rows = obj.events.order_by("-id").values_list("at", "kind", "cause", "total", "limit")
         shown = format_html_join(
             "",
-            "<div>{} {} ({}): {} of {}</div>",
-            ((f"{at:%Y-%m-%d %H:%M:%S}", *rest) for at, *rest in rows[:EVENTS_SHOWN]),
+            "<div>{} {} ({}){}</div>",
+            (
+                (
+                    f"{at:%Y-%m-%d %H:%M:%S}",
+                    kind,
+                    cause,
+                    "" if total is None else f": {total} of {limit}",
+                )
+                for at, kind, cause, total, limit in rows[:EVENTS_SHOWN]
+            ),
         )
         return shown + list_link(AlertEvent, "All events", **of_alert(obj))
 
@@ -144,7 +161,7 @@ def of_alert(alert: Alert) -> dict[str, int]:
 
 @admin.register(AlertEvent)
 class AlertEventAdmin(ReadOnlyAdmin[AlertEvent]):
-    fields = ("account", "seq", "alert", "kind", "cause", "at", "total", "limit", "tipped_by")
+    fields = ("account", "seq", "alert", "kind", "cause", "at", "total", "limit", "row_page")
     list_display = (
         "id",
         "account",
@@ -171,7 +188,7 @@ class AlertEventAdmin(ReadOnlyAdmin[AlertEvent]):
         return link(page_url(Alert, obj.alert_id), obj.alert_id)
 
     @admin.display(description="transaction")
-    def tipped_by(self, obj: AlertEvent) -> object:
+    def row_page(self, obj: AlertEvent) -> object:
         """A link while the row is there; the event outlives it."""
         number = obj.transaction_id
         if number is None or not Transaction.objects.filter(pk=number).exists():

@@ -20,7 +20,7 @@ from budget.models import Category, Conflict, Threshold, Transaction, Transactio
 from budget.models.text import fold
 from financial_alerts.admin.base import LedgerAdmin, OwnedForm, SlugField
 from financial_alerts.admin.links import list_link, list_url, page_url, side_by_side
-from financial_alerts.admin.picking import id_in
+from financial_alerts.admin.picking import PickFilter, id_in
 from financial_alerts.admin.refusals import MAX_SELECTED, REFUSALS, complain, tell
 
 
@@ -45,11 +45,15 @@ class MergeForm(forms.Form):
 @admin.register(Category)
 class CategoryAdmin(LedgerAdmin[Category]):
     form = NamedForm
+    owned = ("parent",)
+    autocomplete_fields = ("user", "parent")
     actions = ("delete_selected", "merge_selected")
-    fields = ("user", "name", "slug", "builtin", "pages")
+    fields = ("user", "name", "slug", "parent", "builtin", "pages")
     readonly_fields = ("builtin", "pages")
-    list_display = ("id", "name", "account", "slug", "builtin", "pages")
+    list_display = ("id", "name", "account", "slug", "parent", "builtin", "pages")
     list_display_links = ("id", "name")
+    list_filter = (("user", PickFilter), ("parent", PickFilter))
+    list_select_related = ("user", "parent")
     user_ordering = ("key",)
     user_sortable = ("name", "slug")
 
@@ -62,6 +66,7 @@ class CategoryAdmin(LedgerAdmin[Category]):
         return side_by_side(
             list_link(Transaction, "transactions", **lookups),
             list_link(Threshold, "thresholds", **lookups),
+            list_link(Category, "under it", user__id__exact=obj.user_id, parent__id__exact=obj.pk),
         )
 
     def get_urls(self) -> list[Any]:

@@ -25,6 +25,8 @@ class LedgerRowAdmin(ReadOnlyAdmin[Ledger]):
         "time_zone",
         "week_start",
         "month_start",
+        "checked_version",
+        "checked_at",
     )
     list_display = ("page", *fields)
     ordering = ("-pk",)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from budget.engine import describe_thresholds, read_ledger
-from budget.models import Alert, Operator, Threshold
+from budget.engine.answers import JudgedConditionDict
+from budget.models import Alert, Condition, Threshold
 from budget.models.ledger import lock_ledgers
 from budget.models.money import MAX_AMOUNT, from_minor
-from budget.models.threshold import default_levels
-from financial_alerts.admin.base import LedgerAdmin, OwnedForm, SlugField
+from budget.models.threshold import MAX_CONDITIONS, default_levels
+from financial_alerts.admin.base import LedgerAdmin, OwnedForm, SlugField, narrow, only_look_up
 from financial_alerts.admin.links import list_link
-from financial_alerts.admin.picking import PickFilter
+from financial_alerts.admin.picking import OwnedSelect, PickFilter, id_in
+
+SIGNS = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<", "eq": "="}
 
 
 class LevelsField(forms.CharField):
@@ -41,8 +45,110 @@ class ThresholdForm(OwnedForm):
     slug = SlugField()
     levels = LevelsField(
         initial=default_levels,
-        help_text="Whole percents of the amount, with commas between; each raises its own alert.",
+        help_text="Whole percents of the amount, with commas between; each raises its own alert. "
+        "100 alone for at most, less than and exactly, and for conditions.",
     )
+
+    class Meta:
+        help_texts: ClassVar = {
+            "amount": "The limit; a whole number for the number of expenses. 0 with conditions.",
+            "days": "For rolling alone: how many days it looks back on, today included.",
+            "category": "Counts with all that lie under it; left blank, all count.",
+            "operator": "At least and more than are judged at once, the others when the period is "
+            "over; those need a period that ends.",
+            "match": "With conditions alone: whether all of them must hold, or any.",
+            "starts_on": "For what is judged at the end: the first day that a period may start on. "
+            "Left blank, that of the present period, then kept.",
+            "rollover": "Carry on what a period leaves over; for at least and more than on "
+            "spending, in weeks or longer periods.",
+            "rollover_cap": "The most that is carried, either way; left blank, all of it.",
+            "rollover_from": "A day in the first period that carries on. Left blank, today's.",
+            "forecast": "Also an alert when the limit will be passed; for what can roll over.",
+        }
+
+
+class ConditionForm(forms.ModelForm[Condition]):
+    """A row whose rules the threshold checks, as it saves all of them."""
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return {field.name for field in Condition._meta.fields}
+
+
+class ConditionFormSet(BaseInlineFormSet[Condition, Threshold, forms.ModelForm[Condition]]):
+    """The conditions as they are to be, handed to the threshold, which stores them itself.
+
+    So they are checked and evaluated with it under one lock, and never row by row.
+    """
+
+    new_objects: list[Condition]
+    changed_objects: list[tuple[Condition, list[str]]]
+    deleted_objects: list[Condition]
+
+    def add_fields(self, form: forms.ModelForm[Condition], index: int | None) -> None:
+        super().add_fields(form, index)
+        widget: Any = form.fields["category"].widget
+        widget = getattr(widget, "widget", widget)
+        if isinstance(widget, OwnedSelect):
+            chosen = self.instance.user_id or id_in(str(self.data.get("user", "")))
+            narrow(form.fields["category"], widget, chosen)
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors) or not self.has_changed():
+            return
+        kept = [form for form in self.forms if form not in self.deleted_forms]
+        self.instance.new_conditions = [
+            Condition(**{name: form.cleaned_data[name] for name in ConditionInline.fields})
+            for form in kept
+            if form.cleaned_data.get("amount") is not None
+        ]
+
+    def save(self, commit: bool = True) -> list[Condition]:
+        """Nothing: the threshold has stored them. What is new goes to the log."""
+        changed = self.has_changed()
+        self.new_objects = list(self.instance.conditions.all()) if changed else []
+        self.changed_objects, self.deleted_objects = [], []
+        return self.new_objects
+
+
+class ConditionInline(admin.TabularInline[Condition, Threshold]):
+    model = Condition
+    form = ConditionForm
+    formset = ConditionFormSet
+    fields = ("category", "measure", "operator", "amount")
+    extra = 0
+    max_num = MAX_CONDITIONS
+    verbose_name_plural = "conditions, in place of category, operator, measure and amount"
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["widget"] = OwnedSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        only_look_up(formset.form.base_fields["category"].widget)
+        return formset
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Condition]:
+        return super().get_queryset(request).select_related("category")
+
+    # Whoever may write the threshold may write what it is made of.
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    def may_write(self, request: HttpRequest, obj: Any) -> bool:
+        right = "add" if obj is None else "change"
+        deleted = obj is not None and obj.deleted_at is not None
+        return request.user.has_perm(f"budget.{right}_threshold") and not deleted
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_write(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_write(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_write(request, obj)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -76,9 +182,18 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(condition)
 
 
+def in_words(one: JudgedConditionDict) -> tuple[str]:
+    """A condition and its total now, such as "Dining: spending 212.00 > 200.00, holds"."""
+    held = "holds" if one["holds"] else "does not hold"
+    sign = SIGNS[one["operator"]]
+    of = one["category"] or "All"
+    return (f"{of}: {one['measure']} {one['total']} {sign} {one['amount']}, {held}",)
+
+
 @admin.register(Threshold)
 class ThresholdAdmin(LedgerAdmin[Threshold]):
     form = ThresholdForm
+    inlines = (ConditionInline,)
     owned = ("category",)
     autocomplete_fields = ("user", "category")
     fields = (
@@ -87,10 +202,17 @@ class ThresholdAdmin(LedgerAdmin[Threshold]):
         "slug",
         "amount",
         "type",
+        "days",
         "category",
         "operator",
         "measure",
         "levels",
+        "match",
+        "starts_on",
+        "rollover",
+        "rollover_cap",
+        "rollover_from",
+        "forecast",
         "enabled",
         "levels_in_force",
         "current",
@@ -121,7 +243,7 @@ class ThresholdAdmin(LedgerAdmin[Threshold]):
         return Q(name__icontains=term) | Q(slug=term)
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
-        if db_field.name == "amount":
+        if db_field.name in ("amount", "rollover_cap"):
             kwargs |= {"min_value": 0, "max_value": MAX_AMOUNT}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
@@ -158,10 +280,13 @@ class ThresholdAdmin(LedgerAdmin[Threshold]):
     @admin.display(description="levels in force")
     def levels_in_force(self, obj: Threshold) -> SafeString:
         """What the engine compares totals with."""
-        sign = "≥" if obj.operator == Operator.GTE else ">"
-        rows = obj.levels_in_force.order_by("percent").values_list("percent", "trigger")
+        if obj.match:
+            return format_html("{} {}", "100 %:", obj.get_match_display())
+        sign = SIGNS[obj.operator]
         return format_html_join(
-            "", "<div>{} %: {} {}</div>", ((level, sign, from_minor(at)) for level, at in rows)
+            "",
+            "<div>{} %: {} {}</div>",
+            ((level, sign, from_minor(at)) for level, at in obj.triggers().items()),
         )
 
     @admin.display(description="present period")
@@ -169,13 +294,17 @@ class ThresholdAdmin(LedgerAdmin[Threshold]):
         current = describe_thresholds(read_ledger(obj.user_id), [obj])[0]["current"]
         if current is None:
             return "Each transaction is judged by itself."
+        begins, ends = current["period_start"], current["period_end"]
+        if obj.match:
+            held = format_html_join("", "<div>{}</div>", map(in_words, current["conditions"]))
+            return format_html("From {} to before {}:{}", begins, ends, held)
         percent = "" if current["percent"] is None else f", {current['percent']} %"
         return format_html(
             "{} of {} from {} to before {}{}",
             current["total"],
-            obj.amount,
-            current["period_start"],
-            current["period_end"],
+            current["limit"],
+            begins,
+            ends,
             percent,
         )
 

@@ -40,6 +40,7 @@ from budget.engine.answers import AlertDict
 from budget.http.acting import acting_for
 from budget.http.body import is_text, read_object
 from budget.http.etags import digest, matches, row_part, still_good, tag_of
+from budget.http.kept import recall, remember
 from budget.http.problems import (
     ApiError,
     FieldError,
@@ -49,10 +50,12 @@ from budget.http.problems import (
     pointer,
     wrong,
 )
+from budget.http.replica import FAILURES, PRIMARY, REPLICA, caught_up, rest, unchanged
 from budget.http.retries import claim, keep, key_of
-from budget.models import Alert, Ledger, LedgerState
-from budget.models.ledger import lock_ledger
-from budget.schemas.base import Body, Query, Schema, sentence
+from budget.models import Alert, LedgerState
+from budget.models.ledger import holding
+from budget.schemas import TrialQuery
+from budget.schemas.base import Body, Query, Schema, place, sentence
 from financial_alerts.throttle import CREDENTIAL, UNAUTHENTICATED, address_of, spend
 
 logger = logging.getLogger(__name__)
@@ -63,13 +66,14 @@ READS = 3
 class ApiRequest(HttpRequest):
     """A request whose sender is known.
 
-    user: whose rows it is about, which for everybody but a service is the sender. ledger: on steady
-    reads, the state they are true for.
+    user: whose rows it is about, which for everybody but a service is the sender. ledger: on
+    reads, the state they are true for. database: where a view that replicas may serve reads.
     """
 
     user: User
     credential: Credential
     ledger: LedgerState
+    database: str
 
 
 @dataclass
@@ -117,20 +121,23 @@ class Stream(Answer):
 View = Callable[..., Answer]
 
 
-@dataclass(frozen=True)
-class Handler:
-    """A view and what it takes.
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a view takes.
 
     steady: the answer shows totals beside rows, so all of it must come from one state of the
     ledger. kinds: the credentials that it is for. tagged: the answer follows from the user's
-    ledger alone, so an ETag of the ledger's version stands for it.
+    ledger alone, so an ETag of the ledger's version stands for it. replica: the view reads in
+    request.database, so a replica may serve it. kept: the cache may serve it (steady ones alone).
 
     For the description of the API: answer, the TypedDict that a body follows, to which a write adds
     `alerts`; status, of an answer that is no problem; media, its content type. many: what a body
-    with `items` is, where a route takes many rows at once.
+    with `items` is, where a route takes many rows at once. raises: problems that few others have.
+
+    trial: the write can be tried out with ?dry_run=true. safe: a POST that stores nothing, so that
+    whoever may read may send it.
     """
 
-    view: View
     body: type[Body] | None = None
     query: type[Query] = Query
     steady: bool = False
@@ -140,39 +147,45 @@ class Handler:
     status: int = 200
     media: str = "application/json"
     many: type[Body] | None = None
+    replica: bool = False
+    kept: bool = False
+    raises: tuple[Problem, ...] = ()
+    trial: bool = False
+    safe: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handler(Taken):
+    """A view and what it takes."""
+
+    view: View
+
+    def reads(self, method: str) -> bool:
+        """Whether a request with this method stores nothing."""
+        return self.safe or method in ("GET", "HEAD")
 
     def __call__(self, request: ApiRequest, sent: dict[str, Any] | None, keys: Any) -> Answer:
         """Validate what was sent, then call the view with it."""
         query = read_query(request, self.query)
-        given: dict[str, Any] = {} if self.query is Query else {"query": query}
+        given: dict[str, Any] = {} if self.query in (Query, TrialQuery) else {"query": query}
         if self.body is not None:
             schema = self.many if self.many and sent and "items" in sent else self.body
             given["body"] = validated(schema, sent, request.user)
         return self.view(request, **given, **keys)
 
 
-def takes(
-    *,
-    body: type[Body] | None = None,
-    query: type[Query] = Query,
-    steady: bool = False,
-    kinds: frozenset[Kind] = ANY_KIND,
-    tagged: bool = True,
-    answer: Any = None,
-    status: int = 200,
-    media: str = "application/json",
-    many: type[Body] | None = None,
-) -> Callable[[View], Handler]:
+class takes(Taken):
     """Declare what a view takes: it gets `body` and `query` as validated objects."""
-    return lambda view: Handler(
-        view, body, query, steady, kinds, tagged, answer, status, media, many
-    )
+
+    def __call__(self, view: View) -> Handler:
+        query = TrialQuery if self.trial else self.query
+        return Handler(view=view, **{**vars(self), "query": query})
 
 
 def rest_path(route: str, **handlers: View | Handler) -> URLPattern:
     """A URL with its table of methods: rest_path("alert", GET=list_alerts, POST=create_alert)."""
     table = {
-        method: handler if isinstance(handler, Handler) else Handler(handler)
+        method: handler if isinstance(handler, Handler) else Handler(view=handler)
         for method, handler in handlers.items()
     }
     return path(route, Door(table))
@@ -207,14 +220,11 @@ class Door:
         if handler is None:
             detail = f"Allowed here: {self.allow}."
             raise ApiError(Problem.METHOD, detail, headers={"Allow": self.allow})
-        check_reach(credential, request.method or "", handler.kinds)
+        reads = handler.reads(request.method or "")
+        check_reach(credential, "GET" if reads else request.method or "", handler.kinds)
         sent = None if handler.body is None else read_object(request)
         known = identified(request, credential, sent)
-        answer = (
-            read(known, handler, keys)
-            if request.method in ("GET", "HEAD")
-            else write(known, handler, sent, keys)
-        )
+        answer = (read if reads else write)(known, handler, sent, keys)
         if answer.status == HTTPStatus.NOT_MODIFIED:
             return HttpResponseNotModified(headers=answer.headers)
         if isinstance(answer, Stream):
@@ -243,10 +253,14 @@ def identified(
 ) -> ApiRequest:
     """The request, with whose rows it is about. Raises ApiError and Http404."""
     request.user = acting_for(credential, request, sent)
+    request.database = PRIMARY  # type: ignore[attr-defined]
     return request  # type: ignore[return-value]
 
 
-def read(request: ApiRequest, handler: Handler, keys: dict[str, Any]) -> Answer:
+Sent = dict[str, Any] | None
+
+
+def read(request: ApiRequest, handler: Handler, sent: Sent, keys: dict[str, Any]) -> Answer:
     """Answer a read, with its ETag; a steady one from one state of the ledger.
 
     Every write counts the ledger's version, so a version that is the same before and after means
@@ -258,13 +272,45 @@ def read(request: ApiRequest, handler: Handler, keys: dict[str, Any]) -> Answer:
         request.ledger = read_ledger(request.user.pk)
         if handler.tagged and (tag := still_good(request, request.ledger)):
             return Answer({}, HTTPStatus.NOT_MODIFIED, {"ETag": tag})
-        answer = handler(request, None, keys)
-        if not handler.steady or unchanged(request.ledger):
-            return tagged(request, handler, answer, request.ledger)
-    with transaction.atomic():
-        lock_ledger(request.user.pk)
-        request.ledger = read_ledger(request.user.pk)
-        return tagged(request, handler, handler(request, None, keys), request.ledger)
+        if handler.kept and (body := recall(request, request.ledger)) is not None:
+            return tagged(request, handler, Answer(body), request.ledger)
+        if (answer := read_replica(request, handler, sent, keys)) is None:
+            answer = read_once(request, handler, sent, keys)
+        if answer is not None:
+            return answer
+    with transaction.atomic(), holding(request.user.pk) as request.ledger:
+        read_ledger(request.user.pk)
+        return tagged(request, handler, handler(request, sent, keys), request.ledger)
+
+
+def read_once(
+    request: ApiRequest, handler: Handler, sent: Sent, keys: dict[str, Any]
+) -> Answer | None:
+    """Answer from one database; None where that had to be one state, and was not."""
+    answer = handler(request, sent, keys)
+    if not handler.steady:
+        return tagged(request, handler, answer, request.ledger)
+    if not unchanged(request.ledger, request.database):
+        return None
+    if handler.kept:
+        remember(request, request.ledger, answer.body)
+    return tagged(request, handler, answer, request.ledger)
+
+
+def read_replica(
+    request: ApiRequest, handler: Handler, sent: Sent, keys: dict[str, Any]
+) -> Answer | None:
+    """Answer from a replica that has all that the user has written; None where there is none."""
+    if not handler.replica or not caught_up(request.ledger):
+        return None
+    request.database = REPLICA
+    try:
+        return read_once(request, handler, sent, keys)
+    except FAILURES as error:
+        rest(error)
+        return None
+    finally:
+        request.database = PRIMARY
 
 
 def tagged(request: ApiRequest, handler: Handler, answer: Answer, ledger: LedgerState) -> Answer:
@@ -280,13 +326,7 @@ def tagged(request: ApiRequest, handler: Handler, answer: Answer, ledger: Ledger
     return answer
 
 
-def unchanged(ledger: LedgerState) -> bool:
-    return Ledger.objects.filter(pk=ledger.user_id, version=ledger.version).exists()
-
-
-def write(
-    request: ApiRequest, handler: Handler, sent: dict[str, Any] | None, keys: dict[str, Any]
-) -> Answer:
+def write(request: ApiRequest, handler: Handler, sent: Sent, keys: dict[str, Any]) -> Answer:
     """Answer a write; one that a deadlock has undone is tried once more."""
     try:
         return write_once(request, handler, sent, keys)
@@ -297,22 +337,31 @@ def write(
         return write_once(request, handler, sent, keys)
 
 
-def write_once(
-    request: ApiRequest, handler: Handler, sent: dict[str, Any] | None, keys: dict[str, Any]
-) -> Answer:
+def write_once(request: ApiRequest, handler: Handler, sent: Sent, keys: dict[str, Any]) -> Answer:
     """Validate and write in one atomic block, with the ledger locked before anything is read.
 
     So the rows that the input names, and the row that a PATCH changes, stay as they were read.
     """
     user_id, key = request.user.pk, key_of(request)
+    trial = handler.trial and request.GET.get("dry_run") == "true"
+    if trial and key is not None:
+        detail = "Nothing is kept of a trial, so it goes with no Idempotency-Key."
+        raise wrong(Problem.PARAMETERS, [{"detail": detail, "parameter": "dry_run"}])
     with transaction.atomic(), recording() as flipped:
         if key is not None and (done := claim(request, user_id, key, sent)):
             return Answer(done.body or {}, done.status or 200, done.headers)
-        lock_ledger(user_id)
-        answer = handler(request, sent, keys)
-        answer.body["alerts"] = flips(user_id, flipped)
-        if answer.row is not None:
-            answer = tagged(request, handler, answer, read_ledger(user_id))
+        with holding(user_id) as ledger:
+            answer = handler(request, sent, keys)
+            answer.body["alerts"] = {"opened": [], "resolved": []}
+            if handler.tagged:
+                # A write that judges nothing moves the day here, and tells what that has flipped.
+                read_ledger(user_id)
+                answer.body["alerts"] = flips(ledger, flipped)
+        if handler.tagged and answer.row is not None and not trial:
+            answer = tagged(request, handler, answer, ledger)
+        if trial:
+            transaction.set_rollback(True)
+            return as_trial(request, answer, flipped)
         if key is not None:
             # What no cache may store is not kept for a retry either.
             open_to_all = answer.headers.get("Cache-Control") != "no-store"
@@ -321,16 +370,32 @@ def write_once(
     return answer
 
 
-def flips(user_id: int, flipped: Flipped) -> dict[str, list[AlertDict]]:
+def as_trial(request: ApiRequest, answer: Answer, flipped: Flipped) -> Answer:
+    """The answer to a write that is taken back: without the ids of rows that there will not be."""
+    body = answer.body
+    if request.method == "POST":
+        rows = body.get("items", [body])
+        new = {row["id"] for row in rows}
+        for row in rows:
+            row["id"] = None
+        for alert in (*body["alerts"]["opened"], *body["alerts"]["resolved"]):
+            if alert["transaction"] in new:
+                alert["transaction"] = None
+    first = {alert.pk for alert in flipped.opened if alert.episodes == 1}
+    for alert in body["alerts"]["opened"]:
+        if alert["id"] in first:
+            alert["id"] = None
+    return Answer({**body, "dry_run": True})
+
+
+def flips(ledger: LedgerState, flipped: Flipped) -> dict[str, list[AlertDict]]:
     """The alerts that a write has opened and resolved, as they are at its end."""
     ids = [[alert.pk for alert in side] for side in (flipped.opened, flipped.resolved)]
-    if not any(ids):
+    if not flipped:
         return {"opened": [], "resolved": []}
     # Read again: the write may have gone on after the flip, as when the tipping row is deleted.
-    alerts = Alert.objects.filter(user_id=user_id).in_bulk(ids[0] + ids[1])
-    shown = {
-        alert["id"]: alert for alert in describe_alerts(read_ledger(user_id), [*alerts.values()])
-    }
+    alerts = Alert.objects.filter(user_id=ledger.user_id).in_bulk(ids[0] + ids[1])
+    shown = {alert["id"]: alert for alert in describe_alerts(ledger, [*alerts.values()])}
     return dict(
         zip(("opened", "resolved"), ([shown[pk] for pk in side] for side in ids), strict=True)
     )
@@ -356,7 +421,7 @@ def read_query(request: ApiRequest, schema: type[Query]) -> Query:
         raise wrong(
             Problem.PARAMETERS,
             [
-                {"detail": detail, "parameter": str(where[0])} if where else {"detail": detail}
+                {"detail": detail, "parameter": str(where[0])}
                 for where, detail in wrong_fields(schema, error)
             ],
         ) from None
@@ -381,4 +446,4 @@ def wrong_fields(
 ) -> list[tuple[tuple[int | str, ...], str]]:
     """Where each error is and what it says, without the values sent: those may be private."""
     details = error.errors(include_url=False, include_input=False)
-    return [(detail["loc"], sentence(schema, detail)) for detail in details]
+    return [(place(detail), sentence(schema, detail)) for detail in details]

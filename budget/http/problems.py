@@ -28,6 +28,8 @@ from django.views import defaults
 from accounts.authentication import CsrfFailed, Forbidden, Reauthenticate, Unauthenticated
 from accounts.refusals import bare_refusal, within_allauth
 from budget.models import Conflict, LedgerOverflow
+from budget.schemas.fields import NoSuchRow
+from financial_alerts.logs import route_of
 from financial_alerts.throttle import Throttled
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Problem(Enum):
     NOT_FOUND = "not-found", 404, "There is nothing here"
     METHOD = "method-not-allowed", 405, "The method is not allowed here"
     CONFLICT = "conflict", 409, "The present rows forbid this"
+    STALE = "stale", 409, "The pages before this one are no longer true"
     RUNNING = "still-running", 409, "The first request with this key is still running"
     LENGTH = "length-required", 411, "The length of the body is not said"
     PRECONDITION = "precondition-failed", 412, "The row is no longer the one you saw"
@@ -117,7 +120,7 @@ def wrong(problem: Problem, errors: Sequence[FieldError]) -> ApiError:
 
 
 def in_words(error: FieldError) -> str:
-    where = error.get("parameter") or error.get("pointer", "").removeprefix("#/")
+    where = error.get("parameter") or error.get("pointer", "").lstrip("#/")
     return f"{where}: {error['detail']}" if where else error["detail"]
 
 
@@ -131,7 +134,8 @@ def answer_to(request: HttpRequest, error: Exception) -> JsonResponse:
     """The answer to a request that failed; an error nobody foresaw is logged and is a 500."""
     known = translate(error)
     if known is None:
-        logger.error("%s %s failed", request.method, request.path, exc_info=error)
+        # Not the address: the name of a category in it is somebody's own.
+        logger.error("%s %s failed", request.method, route_of(request), exc_info=error)
         # Whoever collects crashes (Django's test client, too) hears of this one.
         got_request_exception.send(sender=None, request=request)
         known = ApiError(Problem.INTERNAL, "This is our fault; it has been logged.")
@@ -159,17 +163,23 @@ def translate(error: Exception) -> ApiError | None:
         case ValidationError():
             return wrong(Problem.VALIDATION, field_errors(error))
         case Conflict():
-            detail = str(error)
             errors: list[FieldError] = [
-                {"detail": detail, "pointer": pointer(*place)} for place in error.places
+                {"detail": detail, "pointer": pointer(*place)}
+                for place, detail in error.places.items()
             ]
-            return ApiError(Problem.CONFLICT, detail, errors=errors)
+            return ApiError(Problem.CONFLICT, str(error), errors=errors)
         case ProtectedError():
             return ApiError(Problem.CONFLICT, "Other rows need this one.")
         case LedgerOverflow():
             return ApiError(Problem.OVERFLOW, str(error))
         case Http404() | ObjectDoesNotExist():
-            return ApiError(Problem.NOT_FOUND, "There is no such thing, or it is not yours.")
+            detail = "There is no such thing, or it is not yours."
+            named: list[FieldError] = (
+                [{"detail": detail, "pointer": pointer(error.field)}]
+                if isinstance(error, NoSuchRow)
+                else []
+            )
+            return ApiError(Problem.NOT_FOUND, detail, errors=named)
         case PermissionDenied():
             return ApiError(Problem.FORBIDDEN, "This is not allowed.")
         case RequestDataTooBig():
@@ -184,11 +194,9 @@ def translate(error: Exception) -> ApiError | None:
 def field_errors(error: ValidationError) -> list[FieldError]:
     """What a model refused, by field; a model's fields have the names that the API uses."""
     if not hasattr(error, "error_dict"):
-        return [{"detail": message} for message in error.messages]
+        return [{"detail": message, "pointer": pointer()} for message in error.messages]
     return [
-        {"detail": message}
-        if name == NON_FIELD_ERRORS
-        else {"detail": message, "pointer": pointer(name)}
+        {"detail": message, "pointer": pointer(*() if name == NON_FIELD_ERRORS else (name,))}
         for name, messages in error.message_dict.items()
         for message in messages
     ]
@@ -221,7 +229,7 @@ def translate_database_error(error: Exception) -> ApiError | None:
         return ApiError(Problem.CONFLICT, "A row that this one needs has gone meanwhile.")
     if isinstance(error, (OperationalError, InterfaceError)) and code != SQLITE_ERROR:
         logger.warning("The database could not serve a request: %s", error)
-        detail = "The database could not do this now; nothing was stored. Try again."
+        detail = "The database could not do this now. Send it again, a POST with the same key."
         return ApiError(Problem.BUSY, detail, headers=RETRY_AFTER)
     return None
 
@@ -242,7 +250,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
     """Django's handler404, and the view of every unknown path under /api/."""
     if within_api(request):
-        return ApiError(Problem.NOT_FOUND, f"There is no {request.path} in this API.").response()
+        detail = f"There is no {request.path} in this API; /api/docs shows what there is."
+        return ApiError(Problem.NOT_FOUND, detail).response()
     if within_allauth(request):
         return bare_refusal(HTTPStatus.NOT_FOUND)
     return defaults.page_not_found(request, exception or Http404())

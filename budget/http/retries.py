@@ -17,8 +17,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from budget.http.problems import RETRY_AFTER, ApiError, Problem, code_of, wrong
+from budget.models import ledger
 from budget.models.idempotency import KEY_LENGTH, PATH_LENGTH, IdempotentAnswer
-from budget.models.ledger import LOCK_TIMEOUT
 
 KEPT_FOR = timedelta(hours=24)
 KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH}}}")
@@ -62,10 +62,11 @@ def claim(request: HttpRequest, user_id: int, key: str, sent: object) -> Idempot
     mine = IdempotentAnswer.objects.filter(user_id=user_id)
     mine.filter(created_at__lt=now - KEPT_FOR).delete()
     params = [user_id, request.method, path, key, digest, now]
+    statement = CLAIM if connection.vendor == "sqlite" else ledger.LOCK_TIMEOUT + CLAIM
     try:
         # A block of its own, so that a wait in vain leaves the outer one usable.
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(CLAIM if connection.vendor == "sqlite" else LOCK_TIMEOUT + CLAIM, params)
+            cursor.execute(statement, params)
             if cursor.rowcount:
                 return None
     except OperationalError as error:

@@ -51,6 +51,41 @@ class Components:
             example["alerts"] = NO_FLIPS
         return self.add(f"{name}Written", schema)
 
+    def tried(self, answer: Any) -> Json:
+        """What the answer to a write with dry_run=true is: what would be new has no id."""
+        if get_origin(answer) in (Union, UnionType):
+            return {"anyOf": [self.tried(one) for one in get_args(answer)]}
+        self.answered(answer, write=True)
+        alert = self.without_id("Alert", "AlertTrial")
+        flipped = self.without_id("Flipped", "FlippedTrial")
+        for side in self.named(flipped)["properties"].values():
+            side["items"] = alert
+        name = name_of(answer)
+        trial = self.without_id(f"{name}Written", f"{name}Trial")
+        schema = self.named(trial)
+        schema["properties"] |= {"alerts": flipped, "dry_run": {"const": True}}
+        schema["required"].append("dry_run")
+        if "items" in schema["properties"]:
+            items = schema["properties"]["items"]
+            row = items["items"]["$ref"].removeprefix(REF)
+            items["items"] = self.without_id(row, f"{row}OfTrial")
+        for example in schema["examples"]:
+            example["dry_run"] = True
+        return trial
+
+    def without_id(self, name: str, trial: str) -> Json:
+        """Keep a copy of a schema whose id may be null under another name."""
+        schema = copy.deepcopy(self.schemas[name])
+        if "id" in schema["properties"]:
+            schema["properties"]["id"] = {"anyOf": [schema["properties"]["id"], {"type": "null"}]}
+        self.schemas[trial] = schema
+        return {"$ref": REF + trial}
+
+    def named(self, reference: Json) -> Json:
+        """The schema that a reference leads to."""
+        found: Json = self.schemas[reference["$ref"].removeprefix(REF)]
+        return found
+
     def content(self, reference: Json) -> Json:
         """A schema that has been added, or several to choose from, with an example of each."""
         names = [one["$ref"].removeprefix(REF) for one in reference.get("anyOf", [reference])]

@@ -91,6 +91,7 @@ PROBLEM: Json = {
             "items": {
                 "type": "object",
                 "required": ["detail"],
+                "oneOf": [{"required": ["pointer"]}, {"required": ["parameter"]}],
                 "additionalProperties": False,
                 "properties": {
                     "detail": {"type": "string"},

@@ -23,7 +23,8 @@ EXPLAINED: dict[Problem, Explanation] = {
     ),
     Problem.PARAMETERS: Explanation(
         "A parameter of the query string is unknown, given twice or out of its bounds, or a "
-        "`cursor` is not of this list. Each entry of `errors` names its `parameter`.",
+        "`cursor` is not of this list. Each entry of `errors` names its `parameter`; of two that "
+        "contradict each other, the later one.",
         "Mend the parameters. With a stale cursor begin again at the first page.",
     ),
     Problem.UNAUTHENTICATED: Explanation(
@@ -52,7 +53,8 @@ EXPLAINED: dict[Problem, Explanation] = {
     ),
     Problem.NOT_FOUND: Explanation(
         "There is no such address, or no such row, or it belongs to somebody else: the answer does "
-        "not tell which. So it is too where a body or a parameter names such a row.",
+        "not tell which. So it is too where a parameter names such a row, or a body by its id: "
+        "then `errors` has the `pointer`.",
         "Take the row off the screen, or look it up again.",
     ),
     Problem.METHOD: Explanation(
@@ -61,10 +63,15 @@ EXPLAINED: dict[Problem, Explanation] = {
     ),
     Problem.CONFLICT: Explanation(
         "What was asked for is right in itself and the rows that are there forbid it: a name, slug "
-        "or `external_id` is taken, a category is in use, a built-in row is to be edited, a "
-        "maximum is reached; or a token's creation is repeated with its `Idempotency-Key`, whose "
-        "answer is not kept.",
+        "or `external_id` is taken, a category is in use, a built-in row is to be edited, an alert "
+        "of a threshold is to be closed, a maximum is reached; or a token's creation is repeated "
+        "with its `Idempotency-Key`, whose answer is not kept.",
         "Read the rows again and let the user decide; `detail` says what stands in the way.",
+    ),
+    Problem.STALE: Explanation(
+        "The pages of an answer add up to its totals, so all of them must be of one state of the "
+        "rows. Since the page before this one something has been stored, or a day has begun.",
+        "Begin again at the first page.",
     ),
     Problem.RUNNING: Explanation(
         "A request with the same `Idempotency-Key` has not been answered yet.",
@@ -94,7 +101,7 @@ EXPLAINED: dict[Problem, Explanation] = {
     Problem.VALIDATION: Explanation(
         "The JSON can be read and some of its fields are missing, unknown or out of their bounds. "
         "All of them are in `errors`, each with a `pointer` (a JSON Pointer into the body, as a "
-        "URI fragment). Nothing was stored.",
+        "URI fragment; `#` is all of it). Nothing was stored.",
         "Show each `detail` beside its field.",
     ),
     Problem.OVERFLOW: Explanation(
@@ -113,7 +120,9 @@ EXPLAINED: dict[Problem, Explanation] = {
         "Repeat it once, a POST with its `Idempotency-Key`; then report it.",
     ),
     Problem.BUSY: Explanation(
-        "The database could not do it in time: a lock, a lost connection. Nothing was stored.",
+        "The database could not do it in time: a lock, a lost connection. Where the connection was "
+        "lost as a write ended, nobody can say whether it was stored: send it again with the same "
+        "Idempotency-Key.",
         "Repeat it after `Retry-After` seconds, a POST with its `Idempotency-Key`.",
     ),
 }

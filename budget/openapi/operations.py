@@ -14,7 +14,7 @@ from budget.http.door import Handler
 from budget.http.problems import Problem
 from budget.openapi.components import Components, Json
 from budget.openapi.parameters import in_headers, in_path, in_query
-from budget.schemas.page import ListQuery
+from budget.schemas.page import PlaceQuery
 
 HEADERS: dict[str, Json] = {
     "ETag": {
@@ -84,7 +84,7 @@ def operation(components: Components, url: URLPattern, method: str, handler: Han
 
 
 def lists(handler: Handler) -> bool:
-    return issubclass(handler.query, ListQuery)
+    return issubclass(handler.query, PlaceQuery)
 
 
 def security(method: str, handler: Handler) -> list[Json]:
@@ -99,7 +99,8 @@ def security(method: str, handler: Handler) -> list[Json]:
 def responses(components: Components, method: str, handler: Handler, asked: list[Json]) -> Json:
     content: Json = {"schema": {"type": "object" if is_json(handler) else "string"}}
     if handler.answer is not None:
-        content = components.content(components.answered(handler.answer, write=method != "GET"))
+        write = not handler.reads(method)
+        content = components.content(components.answered(handler.answer, write=write))
     found = {
         str(handler.status): {
             "description": HTTPStatus(handler.status).phrase,
@@ -107,11 +108,24 @@ def responses(components: Components, method: str, handler: Handler, asked: list
             "content": {handler.media: content},
         }
     }
+    if handler.trial:
+        add_trial(components, found, handler)
     names = {parameter["name"] for parameter in asked}
     if "If-None-Match" in names:
         found["304"] = {"description": "The answer at hand is still right."}
     statuses = sorted({problem.status for problem in problems(method, handler, names)})
     return found | {str(s): {"$ref": f"#/components/responses/Problem{s}"} for s in statuses}
+
+
+def add_trial(components: Components, found: Json, handler: Handler) -> None:
+    """The answer with dry_run=true: beside the real one, or a choice where both are 200."""
+    trial = components.content(components.tried(handler.answer))
+    if handler.status != HTTPStatus.OK:
+        found["200"] = {"description": "What would be.", "content": {handler.media: trial}}
+        return
+    real = found["200"]["content"][handler.media]
+    real["schema"] = {"anyOf": [real["schema"], trial["schema"]]}
+    real["examples"] |= trial["examples"]
 
 
 def is_json(handler: Handler) -> bool:
@@ -130,8 +144,11 @@ def headers(method: str, handler: Handler) -> Iterator[str]:
 def problems(method: str, handler: Handler, names: set[str]) -> set[Problem]:
     """What can go wrong. names: of the headers that the operation looks at."""
     found = {*ALWAYS, *(problem for problem in Problem if problem.status == 429)}
-    if method != "GET":
+    if not handler.reads(method):
         found |= {*WRITES}
+    if handler.safe:
+        found |= {Problem.CSRF}
+    found |= {*handler.raises}
     if handler.body is not None:
         found |= {*BODIES}
     if handler.kinds != frozenset(Kind):

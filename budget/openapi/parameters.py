@@ -106,8 +106,8 @@ def in_headers(method: str, handler: Handler, *, one: bool) -> list[Json]:
     found: list[Any] = []
     if method == "GET" and handler.tagged:
         found.append(IF_NONE_MATCH)
-    if method == "POST":
+    if method == "POST" and not handler.safe:
         found.append(IDEMPOTENCY_KEY)
-    if method != "GET" and one and handler.tagged:
+    if not handler.reads(method) and one and handler.tagged:
         found.append(IF_MATCH)
     return found

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from budget.schemas.alert import AcknowledgeBody, AlertBody, AlertQuery
+from budget.schemas.alert import AlertBody, AlertMarks, AlertQuery
 from budget.schemas.base import Body, Query, partial
-from budget.schemas.category import CategoryBody, MergeBody, TransactionTypeBody
-from budget.schemas.page import ListQuery
+from budget.schemas.category import CategoryBody, CategoryQuery, MergeBody, TransactionTypeBody
+from budget.schemas.page import ListQuery, PageQuery, PlaceQuery
 from budget.schemas.profile import ProfileBody
-from budget.schemas.threshold import ThresholdBody, ThresholdQuery
+from budget.schemas.threshold import PreviewBody, ThresholdBody, ThresholdQuery
 from budget.schemas.transaction import (
     TransactionBatch,
     TransactionBody,
     TransactionFilters,
     TransactionQuery,
+    TrialQuery,
 )
 
 __all__ = [
-    "AcknowledgeBody",
     "AlertBody",
+    "AlertMarks",
     "AlertQuery",
     "Body",
     "CategoryBody",
+    "CategoryQuery",
     "ListQuery",
     "MergeBody",
+    "PageQuery",
+    "PlaceQuery",
+    "PreviewBody",
     "ProfileBody",
     "Query",
     "ThresholdBody",
@@ -32,5 +37,6 @@ __all__ = [
     "TransactionFilters",
     "TransactionQuery",
     "TransactionTypeBody",
+    "TrialQuery",
     "partial",
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from budget.schemas.fields import OwnId, OwnIdInQuery
+from budget.schemas.fields import Misplaced, OwnId, OwnIdInQuery
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -99,13 +99,28 @@ def partial(schema: type[B], shown: dict[str, Any]) -> type[B]:
 SENTENCES = {
     "missing": "This field is required.",
     "string_type": "Must be a string.",
+    "string_too_short": "Must not be empty.",
     "bool_type": "Must be true or false.",
     "list_type": "Must be a list.",
+    "model_type": "Must be an object.",
 }
 
 
 def sentence(schema: type[Schema], error: ErrorDetails) -> str:
-    """One of pydantic's errors in plain words."""
-    if error["type"] == "extra_forbidden":
-        return schema.unknown(str(error["loc"][-1]))
-    return SENTENCES.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+    """One of pydantic's errors in plain words, and never in its own."""
+    match error["type"]:
+        case "extra_forbidden":
+            return schema.unknown(str(error["loc"][-1]))
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "literal_error":
+            return f"Must be {error['ctx']['expected']}."
+        case "greater_than_equal":
+            return f"Must be {error['ctx']['ge']} or more."
+    return SENTENCES.get(error["type"], "Is not right.")
+
+
+def place(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Where one of pydantic's errors is, as a path; () is all of what was sent."""
+    said = error.get("ctx", {}).get("error")
+    return (*error["loc"], *(said.place if isinstance(said, Misplaced) else ()))

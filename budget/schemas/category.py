@@ -12,12 +12,13 @@ from budget.schemas.fields import (
     Rule,
     Slug,
     asker,
-    nothing_here,
     one_of,
-    pick,
+    pick_named,
     to_name,
     to_whole,
 )
+from budget.schemas.filters import CategoriesInQuery
+from budget.schemas.page import ListQuery
 
 CategoryName = Annotated[
     Name, Field(description="Names that differ only in case, spaces or Unicode form are one.")
@@ -27,13 +28,38 @@ SlugOrNone = Annotated[
 ]
 
 
-class CategoryBody(Body):
-    """A category's name and slug."""
+def own_category(value: object, info: ValidationInfo) -> Category:
+    """A category that the body names by its id or its name."""
+    mine = Category.objects.filter(user=asker(info))
+    if not isinstance(value, str):
+        found: Category = pick_named(mine, to_whole(value), info)
+        return found
+    named = mine.named(to_name(value))
+    if named is None:
+        raise ValueError("There is no such category.")
+    return named
 
-    model_config = example({"name": "Groceries", "slug": "groceries"})
+
+OwnCategory = Annotated[Category, Rule(PlainValidator(own_category), **ID_OR_NAME_SCHEMA)]
+
+
+class CategoryBody(Body):
+    """A category's name, slug and place in the tree."""
+
+    model_config = example({"name": "Groceries", "slug": "groceries", "parent": None})
 
     name: CategoryName
     slug: SlugOrNone = None
+    parent: Annotated[
+        OwnCategory | None,
+        Field(description="The category that it is a part of, by id or name; null for none."),
+    ] = None
+
+
+class CategoryQuery(ListQuery):
+    """q: words in the name. parent: by name, any number of times; those right under it."""
+
+    parent: CategoriesInQuery = ()
 
 
 class TransactionTypeBody(Body):
@@ -50,28 +76,9 @@ class TransactionTypeBody(Body):
     ]
 
 
-def own_category(value: object, info: ValidationInfo) -> Category:
-    """A category that the body names by its id or its name."""
-    mine = Category.objects.filter(user=asker(info))
-    if isinstance(value, str):
-        return mine.named(to_name(value)) or nothing_here()
-    found: Category = pick(mine, to_whole(value))
-    return found
-
-
-OwnCategory = Annotated[
-    Category,
-    Rule(
-        PlainValidator(own_category),
-        **ID_OR_NAME_SCHEMA,
-        description="The category that takes everything over, by id or name.",
-    ),
-]
-
-
 class MergeBody(Body):
     """Where everything of a category goes."""
 
     model_config = example({"into": "Restaurants"})
 
-    into: OwnCategory
+    into: OwnCategory = Field(description="The category that takes everything over, by id or name.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn, Self, cast
 
@@ -14,6 +14,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
 from budget.models import Threshold, TransactionType
@@ -21,10 +23,11 @@ from budget.models.category import NAME_LENGTH, tidy_name
 from budget.models.ledger import MAX_DATE, MIN_DATE
 from budget.models.money import MAX_AMOUNT
 from budget.models.shapes import MAX_ID
-from budget.models.text import NOT_A_SLUG, SLUG_LENGTH
+from budget.models.text import NOT_A_SLUG, SLUG_LENGTH, fold
 
 MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,19}")
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -66,6 +69,22 @@ def money_schema(least: str) -> dict[str, Any]:
     literal = {"type": "string", "pattern": rf"^{some}{MONEY.pattern}$"}
     bounds = {"minimum": float(least), "maximum": float(MAX_AMOUNT)}
     return {"anyOf": [literal, {"type": "number", "multipleOf": 0.01, **bounds}]}
+
+
+class Misplaced(ValueError):
+    """What is wrong with one field, found by a check of several. place: its path from there."""
+
+    def __init__(self, detail: str, *place: str) -> None:
+        super().__init__(detail)
+        self.place = place
+
+
+class NoSuchRow(Http404):
+    """A field of a body has the id of a row that is not there, or is somebody else's."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self.field = field
 
 
 class Number(Decimal):
@@ -138,6 +157,34 @@ def to_date(value: object) -> date:
     return day
 
 
+def dates_in_order(date_to: date, info: ValidationInfo) -> date:
+    """The check of a date_to that stands after a date_from; a wrong one is refused as it is."""
+    if date_to < (info.data.get("date_from") or date_to):
+        raise ValueError("Must not lie before date_from.")
+    return date_to
+
+
+def coming(longest: timedelta, words: str) -> Rule:
+    """A point in time that is still to come, at most so far ahead, in words too; null for none."""
+
+    def check(value: object) -> datetime | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or not INSTANT.fullmatch(value):
+            raise ValueError("Must be a time with its zone, such as 2030-01-31T12:00:00Z.")
+        try:
+            moment = parse_datetime(value)
+        except ValueError:
+            moment = None
+        if moment is None:
+            raise ValueError("There is no such time.")
+        if not timezone.now() < moment <= timezone.now() + longest:
+            raise ValueError(f"Must lie in the future, within {words}.")
+        return moment
+
+    return Rule(PlainValidator(check), type=["string", "null"], format="date-time")
+
+
 def text(longest: int, *, shortest: int = 0) -> Rule:
     """A string whose NFC form, which is what is stored, has so many characters."""
 
@@ -187,14 +234,10 @@ def to_slug(value: object) -> str:
     return value
 
 
-def one_of(values: Collection[str], later: Collection[str] = ()) -> Rule:
-    """One of some words. later: words that this version knows of and cannot do yet."""
-
+def one_of(values: Collection[str]) -> Rule:
     def check(value: object) -> str:
         if isinstance(value, str) and value in values:
             return str(value)
-        if isinstance(value, str) and value in later:
-            raise ValueError(f"{value} is not available yet; now there is {', '.join(values)}.")
         raise ValueError(f"Must be one of {', '.join(values)}.")
 
     return Rule(PlainValidator(check), type="string", enum=list(values))
@@ -214,6 +257,14 @@ def pick(rows: QuerySet[Any], key: int | str) -> Any:
     return found if isinstance(found, Model) else nothing_here()
 
 
+def pick_named(rows: QuerySet[Any], key: int | str, info: ValidationInfo) -> Any:
+    """The one row that a field of a body names. Raises NoSuchRow."""
+    try:
+        return pick(rows, key)
+    except Http404:
+        raise NoSuchRow(info.field_name or "") from None
+
+
 def asker(info: ValidationInfo) -> User:
     """The user whose request is validated."""
     return cast(User, info.context)
@@ -229,11 +280,19 @@ def own_id_in_query(value: str, info: ValidationInfo) -> int:
     return own_id(to_number(value), info)
 
 
-def to_number(value: str) -> int:
-    """Digits as a query string has them."""
-    if not DIGITS.fullmatch(value):
+def to_signed(value: str) -> int:
+    """Digits as a query string has them, with or without a minus."""
+    if not DIGITS.fullmatch(value.removeprefix("-")):
         raise ValueError("Must be a whole number.")
     return int(value)
+
+
+def to_number(value: str) -> int:
+    """Digits as a query string has them."""
+    number = to_signed(value)
+    if value.startswith("-"):
+        raise ValueError("Must be 0 or more.")
+    return number
 
 
 def to_flag(value: str) -> bool:
@@ -250,23 +309,28 @@ def id_or_slug(value: object) -> int | str:
 
 def own_threshold(value: object, info: ValidationInfo) -> Threshold:
     """A threshold that the body names by id or slug."""
-    found: Threshold = pick(Threshold.objects.kept().filter(user=asker(info)), id_or_slug(value))
+    mine = Threshold.objects.kept().filter(user=asker(info))
+    found: Threshold = pick_named(mine, id_or_slug(value), info)
     return found
 
 
-def own_types(user: User) -> dict[str, TransactionType]:
-    """The user's types by slug, read once a request, however many rows it brings."""
-    types: dict[str, TransactionType] = user.__dict__.setdefault("types_by_slug", {})
+def own_types(user: User) -> list[TransactionType]:
+    """The user's types, read once a request, however many rows it brings."""
+    types: list[TransactionType] = user.__dict__.setdefault("own_types", [])
     if not types:
-        types.update({row.slug: row for row in TransactionType.objects.filter(user=user)})
+        types.extend(TransactionType.objects.filter(user=user))
     return types
 
 
 def own_type(value: object, info: ValidationInfo) -> TransactionType:
-    """A transaction type that the body names by its slug."""
+    """A transaction type that the body names by its slug, or by its name."""
     if not isinstance(value, str):
         raise ValueError("Must be a string.")
-    found = own_types(asker(info)).get(value)
+    types = own_types(asker(info))
+    found = next((row for row in types if row.slug == value), None)
+    if found is None:
+        key = fold(value)
+        found = next((row for row in types if row.key == key), None)
     if found is None:
         raise ValueError("There is no such transaction type.")
     return found
@@ -300,10 +364,11 @@ OwnType = Annotated[
         PlainValidator(own_type),
         type="string",
         format="transaction-type",
-        description="The slug of one of the user's transaction types.",
+        description="The slug of one of the user's transaction types, or its name.",
     ),
 ]
 
 OwnIdInQuery = Annotated[int, Rule(PlainValidator(own_id_in_query), **ID_SCHEMA)]
+WholeInQuery = Annotated[int, Rule(PlainValidator(to_signed), type="integer")]
 NumberInQuery = Annotated[int, Rule(PlainValidator(to_number), type="integer", minimum=0)]
 FlagInQuery = Annotated[bool, Rule(PlainValidator(to_flag), type="boolean")]

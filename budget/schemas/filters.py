@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
 from budget.models import Category, PeriodType, TransactionType
 from budget.models.text import fold
-from budget.schemas.fields import NO_NUL, asker, nothing_here
+from budget.schemas.fields import NO_NUL, FlagInQuery, asker, nothing_here
 
 MAX_REPEATS = 50
 TEXT = {"type": "string", "pattern": NO_NUL}
@@ -27,6 +27,13 @@ def categories_named(values: Sequence[str], info: ValidationInfo) -> tuple[Categ
     keys = {fold(value) for value in at_most(values)}
     found = Category.objects.filter(user=asker(info), key__in=keys)
     return tuple(found) if len(found) == len(keys) else nothing_here()
+
+
+def beside_category(subtree: bool, info: ValidationInfo) -> bool:
+    """Refuse to look under categories where none is named; a wrong one is refused as it is."""
+    if subtree and info.data.get("category") == ():
+        raise ValueError("Goes with category: it looks under those that are named.")
+    return subtree
 
 
 def types_with_slugs(values: Sequence[str], info: ValidationInfo) -> tuple[TransactionType, ...]:
@@ -50,6 +57,8 @@ def any_number_of(schema: dict[str, Any]) -> WithJsonSchema:
 CategoriesInQuery = Annotated[
     tuple[Category, ...], PlainValidator(categories_named), any_number_of(TEXT)
 ]
+# For a field that stands after `category`, so that this is known by then.
+SubtreeInQuery = Annotated[FlagInQuery, AfterValidator(beside_category)]
 TypesInQuery = Annotated[
     tuple[TransactionType, ...], PlainValidator(types_with_slugs), any_number_of(TEXT)
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from budget.schemas.base import Query
-from budget.schemas.fields import FlagInQuery, NumberInQuery, between, text
+from budget.schemas.fields import FlagInQuery, WholeInQuery, between, text
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -23,13 +23,11 @@ class SearchQuery(Query):
     q: Annotated[str, text(SEARCH_LENGTH)] = ""
 
 
-class ListQuery(SearchQuery):
-    """limit: rows a page, 1 to 200. cursor: from `next` or `previous` of the same list. count: say
-    how many rows there are on all pages, which takes a count of them.
-    """
+class PlaceQuery(Query):
+    """limit: rows a page, 1 to 200. cursor: from `next` or `previous` of the same list."""
 
     limit: Annotated[
-        NumberInQuery, between(1, MAX_LIMIT), Field(description="The most rows in the answer.")
+        WholeInQuery, between(1, MAX_LIMIT), Field(description="The most rows in the answer.")
     ] = DEFAULT_LIMIT
     cursor: Annotated[
         Cursor | None,
@@ -37,4 +35,13 @@ class ListQuery(SearchQuery):
             description="A place in the list: from `next` or `previous` of an answer.",
         ),
     ] = None
+
+
+class PageQuery(PlaceQuery):
+    """count: say how many rows there are on all pages, which takes a count of them."""
+
     count: FlagInQuery = False
+
+
+class ListQuery(PageQuery, SearchQuery):
+    """A page of what is searched for."""

@@ -17,7 +17,7 @@ def known_zone(name: str) -> str:
     try:
         validate_time_zone(name)
     except ValidationError:
-        raise ValueError("Must be an IANA time zone such as Europe/Berlin.") from None
+        raise ValueError("Must be UTC or an IANA time zone such as Europe/Berlin.") from None
     return name
 
 
@@ -37,13 +37,15 @@ class ProfileBody(Body):
     time_zone: Annotated[
         str,
         Rule(AfterValidator(known_zone), type="string", format="iana-time-zone"),
-        Field(description="An IANA name; a day begins there at midnight."),
+        Field(description="UTC, or an IANA name of a place; a day begins there at midnight."),
     ] = "UTC"
     week_start: Annotated[
         Whole, between(1, 7), Field(description="The first day of a week: 1 is Monday, 7 Sunday.")
     ] = 1
     month_start: Annotated[
-        Whole, between(1, 28), Field(description="The first day of a month.")
+        Whole,
+        between(1, 28),
+        Field(description="The first day of a month, which is named after the one it lies in."),
     ] = 1
     currency: Annotated[
         str,

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from budget.engine.summary import GROUPS, PERIODS
 from budget.schemas.base import Query
-from budget.schemas.fields import Day, one_of
+from budget.schemas.fields import Day, dates_in_order, one_of
 
 
 class SummaryQuery(Query):
@@ -25,8 +25,4 @@ class SummaryQuery(Query):
         Field(description="Also the sums of every category or transaction type."),
     ] = None
 
-    @model_validator(mode="after")
-    def dates_in_order(self) -> Self:
-        if self.date_from > self.date_to:
-            raise ValueError("date_from lies after date_to.")
-        return self
+    _in_order = field_validator("date_to")(dates_in_order)

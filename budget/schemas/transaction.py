@@ -1,21 +1,24 @@
 from __future__ import annotations
 
-from typing import Annotated, Self
+from decimal import Decimal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from budget.models.transaction import DESCRIPTION_LENGTH, EXTERNAL_ID_LENGTH
-from budget.schemas.base import Body, example
+from budget.schemas.base import Body, Query, example
 from budget.schemas.fields import (
     Amount,
     AmountOrZero,
     Day,
+    FlagInQuery,
     NameOrNone,
     OwnType,
+    dates_in_order,
     one_of,
     text,
 )
-from budget.schemas.filters import CategoriesInQuery, TypesInQuery
+from budget.schemas.filters import CategoriesInQuery, SubtreeInQuery, TypesInQuery
 from budget.schemas.page import ListQuery, SearchQuery
 
 MAX_ITEMS = 1000
@@ -58,7 +61,7 @@ class TransactionBody(Body):
     type: OwnType = Field(default="expense", validate_default=True)
     external_id: Annotated[
         ExternalId | None,
-        Field(description="The sender's own name for the row, unique a user."),
+        Field(description="The sender's own name for the row, unique a user; empty is null."),
     ] = None
 
 
@@ -88,12 +91,14 @@ ORDERINGS = ("-date", "date", "-amount", "amount", "-id", "id")
 
 class TransactionFilters(SearchQuery):
     """q: words in the description or the category's name. category: by name, any number of times.
-    type: by slug, any number of times. date_from, date_to: inclusive. amount_min, amount_max: in
-    the user's currency, inclusive. external_id: the whole of it. ordering: by date, amount or id, a
-    minus for the other way round; rows of the same by their ids.
+    subtree: with all categories that lie under those, as the tree is now. type: by slug, any number
+    of times. date_from, date_to: inclusive. amount_min, amount_max: in the user's currency,
+    inclusive. external_id: the whole of it. ordering: by date, amount or id, a minus for the other
+    way round; rows of the same by their ids.
     """
 
     category: CategoriesInQuery = ()
+    subtree: SubtreeInQuery = False
     type: TypesInQuery = ()
     date_from: Day | None = None
     date_to: Day | None = None
@@ -102,17 +107,20 @@ class TransactionFilters(SearchQuery):
     external_id: ExternalId | None = None
     ordering: Annotated[str, one_of(ORDERINGS)] = "-date"
 
-    @model_validator(mode="after")
-    def dates_in_order(self) -> Self:
-        if self.date_from and self.date_to and self.date_from > self.date_to:
-            raise ValueError("date_from lies after date_to.")
-        return self
+    _in_order = field_validator("date_to")(dates_in_order)
 
-    @model_validator(mode="after")
-    def amounts_in_order(self) -> Self:
-        if self.amount_max is not None and (self.amount_min or 0) > self.amount_max:
-            raise ValueError("amount_min is more than amount_max.")
-        return self
+    @field_validator("amount_max")
+    @classmethod
+    def amounts_in_order(cls, most: Decimal, info: ValidationInfo) -> Decimal:
+        if most < (info.data.get("amount_min") or 0):
+            raise ValueError("Must not be less than amount_min.")
+        return most
+
+
+class TrialQuery(Query):
+    """dry_run: true only tells which alerts would open and resolve; nothing is stored."""
+
+    dry_run: FlagInQuery = False
 
 
 class TransactionQuery(ListQuery, TransactionFilters):

@@ -50,6 +50,11 @@ class ApiTestCase(TestCase):
     charlie: User
     tokens: dict[str, str]
 
+    def stand_at(self, moment: str) -> None:
+        """Let the clock stand at a time, UTC, until the test is over, whatever the day is."""
+        self.enterContext(at(moment))
+        turn_back_the_day()
+
     @classmethod
     def setUpTestData(cls) -> None:
         cls.alice = User.objects.create_user("alice", password="swordfish")
@@ -64,9 +69,13 @@ class ApiTestCase(TestCase):
         *,
         status: int = 200,
         who: str = "alice",
+        reads: bool = False,
         **options: Any,
     ) -> Any:
-        """Send a request, check what holds for every answer, and give its JSON."""
+        """Send a request, check what holds for every answer, and give its JSON.
+
+        reads: a POST that stores nothing, whose answer has no alerts that it has opened.
+        """
         options.setdefault("HTTP_AUTHORIZATION", f"Bearer {self.tokens[who]}")
         if body is not None:
             options.setdefault("content_type", "application/json")
@@ -80,7 +89,9 @@ class ApiTestCase(TestCase):
             self.assertEqual(found["status"], status)
             self.assertEqual(PROBLEM_TYPES[found["type"]], status)
             self.assertTrue(found["title"] and found["detail"])
-        elif method not in ("GET", "HEAD"):
+            for error in found.get("errors", ()):
+                self.assertEqual(len({"pointer", "parameter"} & error.keys()), 1, error)
+        elif method not in ("GET", "HEAD") and not reads:
             self.assertEqual(set(found["alerts"]), {"opened", "resolved"})
         return found
 
@@ -102,7 +113,18 @@ class ApiTestCase(TestCase):
     def wrong(self, method: str, path: str, body: object, **options: Any) -> dict[str, str]:
         """The errors of a body that is refused with 422, by JSON pointer."""
         found = self.call(method, path, body, **{"status": 422, **options})
-        return {error["pointer"]: error["detail"] for error in found["errors"]}
+        return {error.get("pointer", ""): error["detail"] for error in found["errors"]}
+
+    def walk_ids(self, url: str, side: str) -> tuple[list[int], str]:
+        """The ids on all pages from one on, to the side `next` or `previous`; the last page."""
+        found: list[int] = []
+        following: str | None = url
+        while following is not None:
+            url = following
+            answer = self.get(url)
+            found += [item["id"] for item in answer["items"]]
+            following = answer[side]
+        return found, url
 
     def wrong_parameters(self, path: str) -> dict[str, str]:
         """The errors of a query string that is refused with 400, by parameter."""

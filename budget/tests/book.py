@@ -9,21 +9,29 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from accounts.models import ApiToken
+from budget.engine import raise_custom_alert
 from budget.models import Alert
 from budget.tests.people import category, limit, spend
 
 
 @dataclass(frozen=True)
 class Book:
-    """session: the session's token, which opens everything. keys: an id of each kind of row."""
+    """session: the session's token, which opens everything. keys: an id of each kind of row, and of
+    one that can be deleted where not every row can.
+    """
 
     user: User
     session: str
     keys: dict[str, int]
 
-    def path(self, route: str) -> str:
-        """The address of a route of the description, with the row there is of its kind."""
-        return route.replace("{key}", str(self.keys.get(route.split("/")[2], "")))
+    def key(self, method: str, route: str) -> int | None:
+        """The row there is for a method of a route of the description."""
+        kind = route.split("/")[2]
+        return self.keys.get(f"{method} {kind}", self.keys.get(kind))
+
+    def path(self, method: str, route: str) -> str:
+        """The address of a route of the description, with the row there is for it."""
+        return route.replace("{key}", str(self.key(method, route)))
 
 
 def make_book() -> Book:
@@ -46,6 +54,7 @@ def make_book() -> Book:
             "transaction": row.pk,
             "threshold": alert.threshold_id or 0,
             "alert": alert.pk,
+            "DELETE alert": raise_custom_alert(alice.pk, "Ask the bank").pk,
             "category": category(alice, "Bakery").pk,
             "transaction-type": made["id"],
             "token": ApiToken.issue(alice, "Phone")[0].pk,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from unittest.mock import DEFAULT, Mock, patch
 
+from budget.engine import record_transactions
+from budget.imports import store
 from budget.models import Alert, Transaction
 
 SHORT = ("Date", "Description", "Amount", "Transaction Type", "Category", "Account Name")
@@ -87,3 +91,9 @@ def row_states(username: str) -> list[RowState]:
         )
         for row in rows.select_related("type", "category")
     ]
+
+
+def interrupted() -> AbstractContextManager[Mock]:
+    """Let an import be interrupted at its third chunk."""
+    ends = [DEFAULT, DEFAULT, KeyboardInterrupt]
+    return patch.object(store, "record_transactions", wraps=record_transactions, side_effect=ends)

@@ -11,7 +11,15 @@ from unittest import mock
 
 from django.contrib.auth.models import User
 
-from budget.models import Alert, AlertStatus, Category, Threshold, Transaction, TransactionType
+from budget.models import (
+    Alert,
+    AlertStatus,
+    Category,
+    Condition,
+    Threshold,
+    Transaction,
+    TransactionType,
+)
 
 
 @contextmanager
@@ -72,6 +80,24 @@ def limit(
         category=category(user, of) if of else None,
         **fields,
     )
+    threshold.save()
+    return threshold
+
+
+def combine(
+    user: User, *parts: tuple[str | None, str, str, str], type: str = "monthly", **fields: Any
+) -> Threshold:
+    """A saved combination of conditions: name of the category, measure, operator and amount."""
+    threshold = Threshold(user=user, name=fields.pop("name", type), type=type, **fields)
+    threshold.new_conditions = [
+        Condition(
+            category=category(user, of) if of else None,
+            measure=measure,
+            operator=operator,
+            amount=Decimal(amount),
+        )
+        for of, measure, operator, amount in parts
+    ]
     threshold.save()
     return threshold
 

@@ -14,8 +14,10 @@ pytestmark = pytest.mark.django_db
 
 
 def everything(user: User) -> None:
-    limit(user, "1", of="Groceries")
+    threshold = limit(user, "1", of="Groceries")
     spend(user, "5")
+    threshold.type = "weekly"
+    threshold.save()
     raise_custom_alert(user.pk, "Look at this")
     ApiToken.issue(user, "phone")
     IdempotentAnswer.objects.create(

@@ -19,8 +19,8 @@ from budget.engine import (
     read_ledger,
 )
 from budget.engine.answers import AlertDict
-from budget.models import Alert, AlertEvent, Ledger, Threshold
-from budget.tests.people import clock, limit, make_user, spend
+from budget.models import Alert, AlertEvent, Ledger, Threshold, ThresholdRevision
+from budget.tests.people import clock, combine, limit, make_user, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,64 @@ def test_a_message_reads_well(type: str, message: str) -> None:
     alice = make_user()
     limit(alice, "150", type, name="Food")
     spend(alice, "162.40", "2018-03-07")
-    assert told(alice)[100]["message"] == message
+    found = told(alice)
+    assert found[100]["message"] == message
+    assert found[80]["message"] == f"{message} (level 80)"
+
+
+@pytest.mark.parametrize(
+    ("type", "when"),
+    [
+        ("weekly", "in the week of 5 March 2018"),
+        ("monthly", "in February 2018 (25 February to 24 March 2018)"),
+        ("quarterly", "in quarter 1 of 2018 (25 January to 24 April 2018)"),
+        ("yearly", "in 2018 (25 January 2018 to 24 January 2019)"),
+    ],
+)
+def test_a_message_tells_the_days_where_the_months_begin_on_another_day(
+    type: str, when: str
+) -> None:
+    alice = make_user()
+    profile = Profile.objects.get(user=alice)
+    profile.month_start = 25
+    profile.save()
+    limit(alice, "150", type, name="Food", levels=[100])
+    spend(alice, "162.40", "2018-03-07")
+    assert told(alice)[100]["message"] == f"Food: 162.40 of 150.00 spent {when}, 108 %"
+
+
+def test_a_combination_names_what_holds() -> None:
+    alice = make_user()
+    parts = (("Rent", "spending", "gte", "0"), ("Food", "spending", "gt", "5"))
+    both = (*parts, (None, "count", "gte", "2"))
+    combine(alice, *both, match="any", name="Any")
+    combine(alice, *parts, match="all", name="All")
+    food = spend(alice, "9", to="Food")
+    spend(alice, "1", to="Fun")
+    rent = spend(alice, "7", to="Rent")
+
+    def messages() -> set[str]:
+        alerts = describe_alerts(read_ledger(alice.pk), list(Alert.objects.filter(user=alice)))
+        return {alert["message"] for alert in alerts}
+
+    when = "in March 2018"
+    words = "Rent 7.00 spent, at least 0.00", "Food 9.00 spent, more than 5.00"
+    three = (*words, "3 expenses, at least 2")
+    assert messages() == {
+        f"Any: {' or '.join(three)}, {when}",
+        f"All: {' and '.join(words)}, {when}",
+    }
+    rent.delete()
+    two = "Food 9.00 spent, more than 5.00 or 2 expenses, at least 2"
+    none = "Rent 0.00 spent, at least 0.00", words[1]
+    assert messages() == {f"Any: {two}, {when}", f"All: {' and '.join(none)}, {when}"}
+    food.delete()
+    none = none[0], "Food 0.00 spent, more than 5.00"
+    three = (*none, "1 expenses, at least 2")
+    assert messages() == {
+        f"Any: {' or '.join(three)}, {when}",
+        f"All: {' and '.join(none)}, {when}",
+    }
 
 
 def test_a_message_of_a_level_below_100_says_approaching_until_the_limit_is_reached() -> None:
@@ -57,10 +114,27 @@ def test_a_message_of_a_level_below_100_says_approaching_until_the_limit_is_reac
     limit(alice, "150", name="Food")
     spend(alice, "130")
     assert told(alice)[80]["message"] == (
-        "Food, approaching: 130.00 of 150.00 spent in March 2018, 86 %"
+        "Food, approaching: 130.00 of 150.00 spent in March 2018, 86 % (level 80)"
     )
     spend(alice, "20")
-    assert told(alice)[80]["message"] == "Food: 150.00 of 150.00 spent in March 2018, 100 %"
+    assert told(alice)[80]["message"] == (
+        "Food: 150.00 of 150.00 spent in March 2018, 100 % (level 80)"
+    )
+
+
+def test_one_row_that_jumps_all_levels_gives_each_a_message_of_its_own() -> None:
+    with clock("2018-03-10"):
+        alice = make_user()
+        limit(alice, "100", name="Food", levels=[50, 100, 150], forecast=True)
+        spend(alice, "200")
+        messages = {level: alert["message"] for level, alert in told(alice).items()}
+    spent = "Food: 200.00 of 100.00 spent in March 2018, 200 %"
+    assert messages == {
+        None: "Food: 620.00 of 100.00 forecast in March 2018, 620 %",
+        50: f"{spent} (level 50)",
+        100: spent,
+        150: f"{spent} (level 150)",
+    }
 
 
 def test_a_limit_of_zero_has_no_percent() -> None:
@@ -86,17 +160,24 @@ def test_numbers_are_as_they_are_now_and_then_as_they_were() -> None:
     assert alert["transaction"] == tipping.pk
 
 
-def test_an_alert_of_an_earlier_revision_keeps_the_numbers_of_its_last_flip() -> None:
+@pytest.mark.parametrize(("kept", "total"), [(True, 160), (False, 110)])
+def test_an_alert_of_an_earlier_revision_is_told_by_that_where_it_is_kept(
+    kept: bool, total: int
+) -> None:
     alice = make_user()
     threshold = limit(alice, "100", levels=[100])
     spend(alice, "110")
     threshold.type = "yearly"
     threshold.save()
+    if not kept:
+        ThresholdRevision.objects.all().delete()
     spend(alice, "50")
+    spend(alice, "50", "2018-04-01")
     first = Alert.objects.get(revision=1)
     [alert] = describe_alerts(read_ledger(alice.pk), [first])
-    assert (alert["status"], alert["total"], alert["percent"]) == ("resolved", "110.00", 110)
-    assert alert["message"] == "monthly: 110.00 of 100.00 spent in March 2018, 110 %"
+    assert (alert["status"], alert["total"]) == ("resolved", f"{total}.00")
+    assert alert["percent"] == total
+    assert alert["message"] == f"monthly: {total}.00 of 100.00 spent in March 2018, {total} %"
 
 
 def test_an_alert_of_periods_cut_otherwise_still_sums_its_own_days() -> None:
@@ -142,9 +223,20 @@ def test_a_threshold_shows_where_it_stands_today() -> None:
         "period_start": "2026-03-01",
         "period_end": "2026-04-01",
         "total": "85.50",
+        "limit": "100.00",
+        "carried": None,
         "remaining": "14.50",
         "percent": 85,
         "level_reached": 80,
+        "conditions": [],
+        "forecast": {
+            "projected": "85.50",
+            "spent": "0.00",
+            "later": "85.50",
+            "days_elapsed": 10,
+            "days": 31,
+            "formula": "0.00 * 31 / 10 + 85.50",
+        },
         "as_of": "2026-03-10",
     }
     assert single["current"] is None

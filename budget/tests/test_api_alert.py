@@ -132,6 +132,9 @@ class OneTestCase(ApiTestCase):
                 "opened_at": "2018-03-20T12:00:00Z",
                 "resolved_at": None,
                 "acknowledged_at": None,
+                "snoozed_until": None,
+                "conditions": [],
+                "forecast": None,
                 "episodes": 1,
                 "late": False,
                 "as_of": "2018-03-20",
@@ -158,7 +161,7 @@ class OneTestCase(ApiTestCase):
 
     def test_nothing_else_can_be_changed(self) -> None:
         for body, pointers in (
-            ({}, ["#/acknowledged"]),
+            ({}, ["#"]),
             ({"acknowledged": None}, ["#/acknowledged"]),
             ({"acknowledged": 1}, ["#/acknowledged"]),
             ({"acknowledged": "true"}, ["#/acknowledged"]),
@@ -169,8 +172,7 @@ class OneTestCase(ApiTestCase):
                 self.assertEqual(list(self.wrong("PATCH", self.path, body)), pointers)
         self.patch(self.path, {"acknowledged": True, "user": self.alice.pk})
         self.patch(self.path, {"acknowledged": True, "user": self.charlie.pk}, status=404)
-        for method in ("PUT", "DELETE"):
-            self.call(method, self.path, status=405)
+        self.call("PUT", self.path, status=405)
 
     def test_alerts_of_somebody_else_are_not_there(self) -> None:
         self.get(self.path, who="charlie", status=404)
@@ -184,7 +186,7 @@ class OneTestCase(ApiTestCase):
         self.get(self.path)
         with self.assertNumQueries(6):
             self.get(self.path)
-        with self.assertNumQueries(14):
+        with self.assertNumQueries(11):
             self.patch(self.path, {"acknowledged": True})
 
 
@@ -247,5 +249,6 @@ class CreateTestCase(ApiTestCase):
         self.assertFalse(Alert.objects.exists())
 
     def test_it_costs_a_fixed_number_of_queries(self) -> None:
-        with self.assertNumQueries(12):
+        self.post(PATH, {"message": "Look"})
+        with self.assertNumQueries(8):
             self.post(PATH, {"message": "Look"})

@@ -15,6 +15,7 @@ class CategoryTestCase(ApiTestCase):
             "user": self.alice.pk,
             "name": "Eating out",
             "slug": "eating-out",
+            "parent": None,
             "builtin": False,
         }
         self.assertEqual(found, found | shown)
@@ -116,13 +117,14 @@ class CategoryTestCase(ApiTestCase):
         source, theirs = category(self.alice, "Food"), category(self.charlie, "Secret")
         path = f"{PATH}/{source.pk}/merge"
         self.post(path, {"into": source.pk}, status=409)
-        for into in (theirs.pk, "Secret", 0, 2**63):
+        for into in (theirs.pk, 0, 2**63):
             with self.subTest(into):
                 self.post(path, {"into": into}, status=404)
         for body, pointers in (
             ({}, {"#/into"}),
             ({"into": None}, {"#/into"}),
             ({"into": " "}, {"#/into"}),
+            ({"into": "Secret"}, {"#/into"}),
             ({"into": [1], "x": 1}, {"#/into", "#/x"}),
         ):
             with self.subTest(body):
@@ -148,15 +150,15 @@ class CategoryTestCase(ApiTestCase):
         path = f"{PATH}/{found['id']}"
         with self.assertNumQueries(3):
             self.get(path)
-        with self.assertNumQueries(11):
+        with self.assertNumQueries(9):
             self.post(PATH, {"name": "Drink"})
-        with self.assertNumQueries(11):
+        with self.assertNumQueries(9):
             self.patch(path, {"name": "Fare"})
-        with self.assertNumQueries(11):
+        with self.assertNumQueries(9):
             self.put(path, {"name": "Food"})
-        with self.assertNumQueries(23):
+        with self.assertNumQueries(33):
             self.post(f"{path}/merge", {"into": "Drink"}, status=200)
-        with self.assertNumQueries(13):
+        with self.assertNumQueries(18):
             self.delete(f"{PATH}/drink")
         for rows in (2, 200):
             for number in range(rows - Category.objects.filter(user=self.alice).count()):

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.authentication import SESSION_ONLY
 from budget.http.door import Door
 from budget.models import Transaction
-from budget.models.ledger import lock_ledger
+from budget.models.ledger import holding
 from budget.tests.base import ApiTestCase
 from budget.tests.people import category, limit, spend
 from budget.urls import urlpatterns
@@ -32,7 +32,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "category": {"name": "Mine"},
     "transaction-type": {"name": "Mine", "effect": "none"},
     "profile": {"currency": "EUR"},
+    "threshold/preview": {
+        "amount": 1,
+        "type": "daily",
+        "date_from": "2018-01-01",
+        "date_to": "2018-12-31",
+    },
 }
+# A POST that stores nothing.
+READS = {"/api/threshold/preview"}
 # What a route cannot do without, and those whose answer is a file: they have tests of their own.
 QUERIES = {"summary": "date_from=2018-01-01&date_to=2018-12-31"}
 FILES = {"transaction/export", "account/export"}
@@ -61,6 +69,7 @@ class EveryRouteTestCase(ApiTestCase):
             for key in self.keys.get(noun, [""]) if "key>" in route else [""]:
                 path = route.replace("<int:key>", str(key)).replace("<key:key>", str(key))
                 body = {"into": "Mine"} if route.endswith("merge") else BODIES.get(noun)
+                body = BODIES.get(route, body)
                 if path == "alert":
                     body = {"message": "Mine"}
                 if noun in QUERIES:
@@ -77,9 +86,12 @@ class EveryRouteTestCase(ApiTestCase):
                 "transaction": "GET POST",
                 "transaction/<int:key>": "GET PUT PATCH DELETE",
                 "threshold": "GET POST",
+                "threshold/preview": "POST",
                 "threshold/<key:key>": "GET PUT PATCH DELETE",
                 "alert": "GET POST",
-                "alert/<int:key>": "GET PATCH",
+                "alert/<int:key>": "GET PATCH DELETE",
+                "alert/<int:key>/events": "GET",
+                "alert/<int:key>/explain": "GET",
                 "category": "GET POST",
                 "category/<key:key>": "GET PUT PATCH DELETE",
                 "category/<key:key>/merge": "POST",
@@ -110,11 +122,12 @@ class EveryRouteTestCase(ApiTestCase):
         category(self.charlie, "Mine")
         for method, path, body in self.requests():
             with self.subTest(f"{method} {path}"):
-                one = path.count("/") > 2
-                status = 404 if one else 201 if method == "POST" else 200
+                reads = path in READS
+                one = path.count("/") > 2 and not reads
+                status = 404 if one else 201 if method == "POST" and not reads else 200
                 if path == "/api/category" and method == "POST":
                     status = 409
-                found = self.call(method, path, body, who="charlie", status=status)
+                found = self.call(method, path, body, who="charlie", status=status, reads=reads)
                 self.assertNotIn("Secret", json.dumps(found))
         self.row.refresh_from_db()
         self.threshold.refresh_from_db()
@@ -125,7 +138,8 @@ class EveryRouteTestCase(ApiTestCase):
 
     def test_other_methods_are_not_allowed_and_the_allowed_ones_named(self) -> None:
         for _, path, _ in self.requests():
-            for method in ("TRACE", "FOO", "POST" if path.count("/") == 3 else "DELETE"):
+            one = path.count("/") == 3 and path not in READS
+            for method in ("TRACE", "FOO", "POST" if one else "DELETE"):
                 with self.subTest(f"{method} {path}"):
                     self.call(method, path, status=405)
                     self.assertIn("OPTIONS", self.answer["Allow"])
@@ -161,7 +175,8 @@ class UnknownPathTestCase(ApiTestCase):
         for path in ("/api/", "/api/nothing", "/api/transaction/", "/api/alert/1/x", "/api/%ff"):
             for method in ("GET", "POST", "DELETE"):
                 with self.subTest(f"{method} {path}"):
-                    self.call(method, path, status=404)
+                    found = self.call(method, path, status=404)
+                    self.assertIn("; /api/docs shows what there is.", found["detail"])
 
     def test_a_bad_host_is_told_in_json_there(self) -> None:
         self.call("GET", PATH, status=400, HTTP_HOST="evil.example.com")
@@ -310,9 +325,9 @@ class DatabaseTestCase(ApiTestCase):
             error = next(effects, None)
             if error is not None:
                 raise error
-            return lock_ledger(user_id)
+            return holding(user_id)
 
-        return mock.patch("budget.http.door.lock_ledger", side_effect=lock)
+        return mock.patch("budget.http.door.holding", side_effect=lock)
 
     def test_a_deadlock_is_tried_once_more(self) -> None:
         for code in ("40P01", "40001"):

@@ -37,6 +37,9 @@ class ProfileTestCase(ApiTestCase):
                 for method in ("PUT", "PATCH"):
                     errors = self.wrong(method, PATH, body)
                     self.assertEqual(set(errors), {f"#/{name}" for name in body})
+        for zone in ("localtime", "Factory", "CET", "GMT0", "utc"):
+            errors = self.wrong("PATCH", PATH, {"time_zone": zone})
+            self.assertEqual(list(errors), ["#/time_zone"], zone)
         self.assertEqual(Profile.objects.get(user=self.alice).time_zone, "UTC")
 
     def test_a_change_answers_with_the_alerts_of_the_new_periods(self) -> None:
@@ -57,7 +60,7 @@ class ProfileTestCase(ApiTestCase):
     def test_costs(self) -> None:
         with self.assertNumQueries(3):
             self.get(PATH)
-        with self.assertNumQueries(9):
+        with self.assertNumQueries(7):
             self.patch(PATH, {"currency": "EUR"})
-        with self.assertNumQueries(9):
+        with self.assertNumQueries(7):
             self.put(PATH, DEFAULTS)

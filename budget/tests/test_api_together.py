@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 
 from budget import engine
-from budget.models import Category, LedgerState, Transaction
-from budget.models.ledger import lock_ledger
+from budget.models import Category, LedgerState, Transaction, ledger
+from budget.models.ledger import LOCK_TIMEOUT, holding, lock_ledger
 from budget.tests.base import ApiTestCase, issue_token
 from budget.tests.people import limit, make_user, spend
 
@@ -66,7 +66,7 @@ class SteadyReadTestCase(ApiTestCase):
     def test_where_writers_leave_no_gap_the_reader_takes_the_lock(self) -> None:
         self.writes = [lambda: spend(self.alice, "1.00")] * 10
         late = self.overtaken(engine.describe_alerts)
-        locks = mock.patch("budget.http.door.lock_ledger", side_effect=lock_ledger)
+        locks = mock.patch("budget.http.door.holding", side_effect=holding)
         with mock.patch("budget.views.alert.describe_alerts", late), locks as locking:
             self.get("/api/alert")
         self.assertEqual((self.reads, locking.call_count), (4, 1))
@@ -101,7 +101,7 @@ class TwoConnectionsTestCase(TransactionTestCase):
 
         thread = threading.Thread(target=work)
         thread.start()
-        self.assertTrue(locked.wait(10))
+        self.assertTrue(locked.wait(60))
         return thread
 
     def test_two_edits_of_one_row_are_both_kept(self) -> None:
@@ -121,12 +121,13 @@ class TwoConnectionsTestCase(TransactionTestCase):
 
     def test_a_lock_that_is_not_had_in_time_is_503(self) -> None:
         release = threading.Event()
-        thread = self.while_locked(lambda: release.wait(10))
+        thread = self.while_locked(lambda: release.wait(60))
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA busy_timeout = 100")
         try:
-            answer = self.patch({"amount": "2.00"})
+            with mock.patch.object(ledger, "LOCK_TIMEOUT", LOCK_TIMEOUT):
+                answer = self.patch({"amount": "2.00"})
             read = self.client.get(f"{PATH}/{self.row.pk}", headers=self.headers)
         finally:
             release.set()

@@ -180,7 +180,7 @@ class CreateTestCase(ApiTestCase):
         for rows in (10, 10_000):
             missing = rows - Transaction.objects.count()
             self.record(missing, "2018-03-05")
-            with self.subTest(rows), self.assertNumQueries(at_cost(sqlite=11, postgresql=10)):
+            with self.subTest(rows), self.assertNumQueries(at_cost(sqlite=9, postgresql=8)):
                 self.post(PATH, body)
             Transaction.objects.order_by("-id")[0].delete()
 
@@ -287,11 +287,11 @@ class OneTestCase(ApiTestCase):
         self.patch(self.path, {})
         with self.assertNumQueries(3):
             self.get(self.path)
-        with self.assertNumQueries(12):
-            self.patch(self.path, {"amount": "14.00"})
-        with self.assertNumQueries(at_cost(sqlite=14, postgresql=13)):
-            self.put(self.path, {"amount": "14.00", "date": "2018-03-05"})
         with self.assertNumQueries(10):
+            self.patch(self.path, {"amount": "14.00"})
+        with self.assertNumQueries(at_cost(sqlite=12, postgresql=11)):
+            self.put(self.path, {"amount": "14.00", "date": "2018-03-05"})
+        with self.assertNumQueries(9):
             self.delete(self.path)
 
 
@@ -369,7 +369,7 @@ class ListTestCase(ApiTestCase):
             ("cursor=abc", "cursor"),
             ("category=a%00", "category"),
             ("category__name=Rent", "category__name"),
-            ("date_from=2018-03-06&date_to=2018-03-05", ""),
+            ("date_from=2018-03-06&date_to=2018-03-05", "date_to"),
         ):
             with self.subTest(query):
                 self.assertEqual(list(self.wrong_parameters(f"{PATH}?{query}")), [name])

@@ -70,6 +70,26 @@ class TransactionTypeTestCase(ApiTestCase):
         self.delete(f"{PATH}/gift", status=409)
         self.assertEqual(self.patch(f"{PATH}/gift", {"name": "Present"})["name"], "Present")
 
+    def test_a_row_names_one_by_its_slug_or_else_by_its_name(self) -> None:
+        self.post(PATH, {"name": "Bank Fee", "effect": "spending"})
+        self.post(PATH, {"name": "Charge", "slug": "fee", "effect": "spending"})
+        self.post(PATH, {"name": "Fee", "slug": "other", "effect": "spending"})
+        self.post(PATH, {"name": "Theirs", "effect": "spending"}, who="charlie")
+        row = {"date": "2018-03-05", "amount": "1.00"}
+        for said, slug in (
+            ("bank-fee", "bank-fee"),
+            (" bank  FEE", "bank-fee"),
+            ("Expense", "expense"),
+            ("fee", "fee"),
+            ("Fee", "other"),
+        ):
+            self.assertEqual(self.post("/api/transaction", row | {"type": said})["type"], slug)
+        for said in ("Theirs", "theirs", "Bank", "", " "):
+            self.assertEqual(
+                self.wrong("POST", "/api/transaction", row | {"type": said}),
+                {"#/type": "There is no such transaction type."},
+            )
+
     def test_those_of_somebody_else_are_not_there(self) -> None:
         theirs = self.post(PATH, {"name": "Secret", "effect": "none"}, who="charlie")
         for path in (f"{PATH}/{theirs['id']}", f"{PATH}/secret", f"{PATH}/{2**63}"):
@@ -86,13 +106,13 @@ class TransactionTypeTestCase(ApiTestCase):
         self.post(PATH, {"name": "Gift", "effect": "none"})
         with self.assertNumQueries(3):
             self.get(f"{PATH}/gift")
-        with self.assertNumQueries(11):
+        with self.assertNumQueries(9):
             self.post(PATH, {"name": "Fee", "effect": "none"})
-        with self.assertNumQueries(12):
+        with self.assertNumQueries(10):
             self.patch(f"{PATH}/gift", {"effect": "spending"})
-        with self.assertNumQueries(12):
+        with self.assertNumQueries(10):
             self.put(f"{PATH}/gift", {"name": "Gift", "effect": "none"})
-        with self.assertNumQueries(11):
+        with self.assertNumQueries(10):
             self.delete(f"{PATH}/gift")
         for rows in (5, 100):
             for number in range(rows - TransactionType.objects.filter(user=self.alice).count()):

@@ -9,16 +9,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from multiprocessing.synchronize import Event
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
 from budget import engine
-from budget.models import Category, Ledger, Threshold, Transaction, TransactionType
+from budget.models import Category, Condition, Ledger, Threshold, Transaction, TransactionType
 from budget.tests.concurrency import start
 from budget.tests.concurrency.controls import CONTROLS
 from budget.tests.concurrency.snapshot import WRONG_ALERTS, Findings, Recomputer, watch
@@ -26,8 +27,10 @@ from budget.tests.concurrency.writer import Fields, Report, fields, write
 
 WRITERS = 8
 SECONDS = float(os.environ.get("CONCURRENCY_SECONDS", "20"))
-# A control ends as soon as it is caught.
-CONTROL_SECONDS, DEADLOCK_SECONDS = 20.0, 4.0
+# A control's run ends as soon as it is caught. One that was not caught soon seldom is later, on any
+# machine: a new user is better than more time.
+CONTROL_SECONDS, DEADLOCK_SECONDS, RUNS = 15.0, 4.0, 15
+FIRST = date(2024, 1, 20)
 DEADLOCK, SERIALIZATION, LOCK_TIMEOUT = "40P01", "40001", "55P03"
 
 pytestmark = [
@@ -62,18 +65,18 @@ class Crew:
 
     def __init__(self) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self.stop: Event = spawn.Event()
+        self.shared = start.Shared(spawn.Barrier(WRITERS + 1), spawn.Event(), spawn.Value("i", 0))
         name = connection.settings_dict["NAME"]
         self.pool = ProcessPoolExecutor(
             WRITERS + 1,
             mp_context=spawn,
             initializer=start.begin,
-            initargs=(name, spawn.Barrier(WRITERS + 1), self.stop),
+            initargs=(name, self.shared),
         )
 
     def run(self, users: Sequence[int], seconds: float, control: str = "") -> Run:
         """Let eight write and one recompute."""
-        self.stop.clear()
+        self.shared.stop.clear()
         seed = random.randrange(10**6)  # noqa: S311 (not for secrets)
         watching = self.pool.submit(watch, users, seconds, bool(control))
         writing = [
@@ -84,28 +87,50 @@ class Crew:
 
 
 @pytest.fixture(scope="module")
-def crew(django_db_setup: None, django_db_blocker: Any) -> Iterator[Crew]:
+def pool(django_db_setup: None, django_db_blocker: Any) -> Iterator[Crew]:
     crew = Crew()
     yield crew
     crew.pool.shutdown()
 
 
+@pytest.fixture
+def crew(pool: Crew) -> Iterator[Crew]:
+    """The crew, with the clock of all processes turned back, and kept by this one too."""
+    pool.shared.hours.value = 0
+    with patch("django.utils.timezone.now", pool.shared.now):
+        yield pool
+
+
 def make_users(count: int) -> list[int]:
-    """Users with some categories, a type of their own and thresholds of every type."""
+    """Users with a tree of categories, a type of their own and thresholds of every kind."""
     users = []
-    for number in range(count):
-        user = User.objects.create_user(f"user{number}")
-        for name in ("Groceries", "Rent", "Travel"):
-            Category(user=user, name=name).save()
+    for _ in range(count):
+        user = User.objects.create_user(f"user{User.objects.count()}")
+        food, *others = [Category(user=user, name=name) for name in ("Food", "Groceries", "Rent")]
+        food.save()
+        for category in others:
+            category.parent = food if category.name == "Groceries" else None
+            category.save()
         TransactionType(user=user, name="Cash", effect="spending").save()
-        groceries = Category.objects.get(user=user, name="Groceries")
         for kind in ("daily", "weekly", "monthly", "quarterly", "yearly", "transaction"):
-            category = groceries if kind in ("monthly", "yearly") else None
-            Threshold(
-                user=user, name=kind, type=kind, category=category, amount=Decimal(100)
-            ).save()
+            part = food if kind in ("monthly", "yearly") else None
+            Threshold(user=user, name=kind, type=kind, category=part, amount=Decimal(100)).save()
         tens = list(range(10, 101, 10))
-        Threshold(user=user, name="all", type="monthly", amount=Decimal(300), levels=tens).save()
+        for more in (
+            {"type": "monthly", "amount": Decimal(300), "levels": tens},
+            {"type": "rolling", "days": 7, "amount": Decimal(60), "levels": tens},
+            {"type": "daily", "operator": "lte", "amount": Decimal(5), "starts_on": FIRST},
+            {"type": "weekly", "operator": "lt", "measure": "net", "starts_on": FIRST},
+            {"type": "weekly", "amount": Decimal(60), "rollover": True, "rollover_from": FIRST},
+            {"type": "monthly", "amount": Decimal(200), "forecast": True},
+        ):
+            Threshold(user=user, name="more", **more).save()
+        both = Threshold(user=user, name="both", type="weekly", match="all")
+        both.new_conditions = [
+            Condition(category=food, operator="gt", amount=Decimal(20)),
+            Condition(measure="count", operator="gte", amount=Decimal(4)),
+        ]
+        both.save()
         users.append(user.pk)
     return users
 
@@ -141,20 +166,28 @@ def test_the_invariant_holds_at_every_snapshot(crew: Crew, count: int) -> None:
         assert shown == replay(run, user), "a write that was acknowledged is not there"
         assert engine.reconcile(user) == []
     assert Recomputer(users).violations() == []
-    assert sum(run.total("done").values()) <= sum(
+    # Each write counts the version of a ledger it locks; these need not write at all.
+    writes = run.total("done") - Counter(dict.fromkeys(("look", "tick", "time_passes"), 10**9))
+    assert sum(writes.values()) <= sum(
         Ledger.objects.filter(user_id__in=users).values_list("version", flat=True)
     )
 
 
+def runs(crew: Crew, seconds: float, control: str) -> Iterator[Run]:
+    """Runs of a broken engine, each with a user of its own."""
+    for _ in range(RUNS):
+        run = crew.run(make_users(1), seconds, control)
+        print(run)
+        yield run
+
+
 @pytest.mark.parametrize("control", [name for name in CONTROLS if "INSERT" not in name])
 def test_the_ninth_process_catches(crew: Crew, control: str) -> None:
-    users = make_users(1)
-    run = crew.run(users, CONTROL_SECONDS, control)
-    print(run)
-    assert run.found.kinds.keys() & WRONG_ALERTS, str(run)
+    assert any(
+        run.found.kinds.keys() & WRONG_ALERTS for run in runs(crew, CONTROL_SECONDS, control)
+    )
 
 
 def test_inserting_before_the_lock_deadlocks(crew: Crew) -> None:
-    run = crew.run(make_users(1), DEADLOCK_SECONDS, "INSERT first, then FOR UPDATE on the user")
-    print(run)
-    assert run.total("errors")[DEADLOCK] > 0, str(run)
+    control = "INSERT first, then FOR UPDATE on the user"
+    assert any(run.total("errors")[DEADLOCK] > 0 for run in runs(crew, DEADLOCK_SECONDS, control))

@@ -71,7 +71,7 @@ def test_a_shown_request_is_answered_as_told(
     with at("2018-03-05T18:00:00"):
         answer = client.generic(
             method,
-            book.path(route),
+            book.path(method, route),
             "" if sent is None else json.dumps(sent),
             content_type="application/json",
             query_params=QUERIES.get(name, {}),

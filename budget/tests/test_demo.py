@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from hypothesis import given
@@ -222,6 +224,18 @@ def test_a_second_time_nothing_changes_and_the_same_is_said(tmp_path: Path) -> N
     assert everything() == before
     assert User.objects.count() == ApiToken.objects.count() == 1
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("debug")
+def test_the_line_of_the_readme_takes_the_token_from_the_file(tmp_path: Path) -> None:
+    readme = (Path(settings.BASE_DIR) / "README.md").read_text()
+    (line,) = re.findall(r"`(export TOKEN=[^`]*)`", readme)
+    said = make(tmp_path / ".demo")
+    script = f'{line}; printf %s "$TOKEN"'
+    assert subprocess.check_output(["/bin/sh", "-c", script], cwd=tmp_path) == (
+        said["Token"].encode()
+    )
 
 
 @pytest.mark.django_db

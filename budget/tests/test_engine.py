@@ -465,3 +465,18 @@ def queries_of_a_write(user: User) -> int:
     with CaptureQueriesContext(connection) as queries:
         row.save()
     return len(queries)
+
+
+@pytest.mark.parametrize("before", ["rolling", "transaction", "daily", "monthly"])
+def test_a_threshold_of_any_type_becomes_a_rollover(before: str) -> None:
+    """What its open alerts rested on had no chain of periods."""
+    with clock("2018-03-20"):
+        user = make_user()
+        days = 7 if before == "rolling" else None
+        threshold = limit(user, "50", before, days=days, levels=[100], name="Shifting")
+        spend(user, "60.00", "2018-03-19")
+        threshold.type, threshold.days, threshold.rollover = "weekly", None, True
+        threshold.save()
+        old, new = Alert.objects.filter(threshold=threshold).order_by("revision")
+    assert (old.status, str(old.then_total), str(old.then_limit)) == ("resolved", "60.00", "50.00")
+    assert (new.status, str(new.period_start)) == ("open", "2018-03-19")

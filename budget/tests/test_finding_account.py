@@ -24,7 +24,7 @@ from budget.engine import export_account, raise_custom_alert, record_transaction
 from budget.engine.account import SECRETS, tables
 from budget.models import Transaction
 from budget.tests.base import ApiTestCase
-from budget.tests.people import limit, spend, transaction_of
+from budget.tests.people import combine, limit, spend, transaction_of
 
 PATH = "/api/account"
 # A column of such a name is either a secret, or looked at and found to be none.
@@ -41,7 +41,10 @@ def fill(user: User) -> None:
     for number in range(3):
         spend(user, "60.00", f"2018-03-0{number + 1}", description=f"Größe {number}")
     limit(user, "100.00", name="Élan")
-    limit(user, "50.00", "transaction", name="Single")
+    single = limit(user, "50.00", "transaction", name="Single")
+    single.operator = "gt"
+    single.save()
+    combine(user, ("Groceries", "spending", "gt", "10.00"), name="Both")
     raise_custom_alert(user.pk, "Mine\u2028")
     address = EmailAddress.objects.create(user=user, email=f"{user.username}@example.com")
     EmailConfirmation.objects.create(email_address=address, key=f"confirm-{user.username}")

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -84,7 +84,7 @@ class PlainSumsTestCase(TestCase):
         month_start=st.integers(1, 28),
         week_start=st.integers(1, 7),
     )
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=60)
     def test_every_span_is_the_sum_of_its_rows(
         self,
         rows: list[tuple[date, str, str, int]],

@@ -196,6 +196,8 @@ class QueriesTestCase(ApiTestCase):
             noun, _, rest = route.partition("/")
             if rest.endswith("key>"):
                 yield f"/api/{noun}/{keys[noun]}"
+            elif "key>/" in rest:
+                yield f"/api/{noun}/{keys[noun]}/{rest.rpartition('/')[2]}"
             elif noun == "summary":
                 yield f"/api/{noun}{QUERIES[noun]}"
             else:

@@ -22,7 +22,7 @@ from django.db import OperationalError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from budget.engine import merge_categories, reconcile, record_transactions
+from budget.engine import merge_categories, reconcile
 from budget.imports import Job, read_export, run, store
 from budget.imports.store import Rows
 from budget.models import (
@@ -37,12 +37,14 @@ from budget.models import (
 from budget.tests.exports import (
     Line,
     alert_states,
+    interrupted,
     line,
     row_states,
     write_budget,
     write_csv,
 )
-from budget.tests.people import category, limit, make_user, open_levels, spend
+from budget.tests.people import category, clock, limit, make_user, open_levels, spend
+from financial_alerts.tests.postgres import url_of
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +104,19 @@ def test_an_import_stores_rows_budget_and_alerts(tmp_path: Path) -> None:
         "Opened:      3 alerts",
         "  Groceries, approaching: 85.00 of 100.00 spent in February 2018, 85 % (level 80)",
         "  Groceries: 105.00 of 100.00 spent in January 2018, 105 % (levels 80 and 100)",
+        "Resolved:    0 alerts",
+    ]
+
+
+def test_a_forecast_has_a_line_of_its_own_and_no_level(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "e.csv", [line("03/05/2018", amount="90")])
+    with clock("2018-03-10"):
+        limit(make_user(), "100", of="Groceries", levels=[50, 80], forecast=True)
+        said = load(file)
+    assert said.splitlines()[-4:] == [
+        "Opened:      3 alerts",
+        "  Groceries, approaching: 90.00 of 100.00 spent in March 2018, 90 % (levels 50 and 80)",
+        "  Groceries: 279.00 of 100.00 forecast in March 2018, 279 %",
         "Resolved:    0 alerts",
     ]
 
@@ -382,16 +397,7 @@ def test_an_import_that_fails_in_the_middle_goes_on_where_it_stopped(tmp_path: P
     file = write_csv(tmp_path / "e.csv", MONTHS)
     budget = write_budget(tmp_path / "b.csv", Groceries="100")
     load(file, user="charlie", budget=budget)
-    chunks = 0
-
-    def failing(*args: Any) -> Any:
-        nonlocal chunks
-        chunks += 1
-        if chunks == 3:
-            raise KeyboardInterrupt
-        return record_transactions(*args)
-
-    with patch.object(store, "record_transactions", failing):
+    with interrupted():
         said = refused(file, budget=budget, chunk_size=2)
     assert said == ("Interrupted. What is stored is complete; the same command goes on from there.")
     alice = User.objects.get(username="alice")
@@ -546,12 +552,8 @@ def test_exports_that_grow_give_the_rows_of_the_last(lines: list[Line], parts: i
 
 def database_url() -> str:
     """The test's own database, for another process."""
-    found = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{found['NAME']}"
-    password = f":{found['PASSWORD']}" if found["PASSWORD"] else ""
-    place = f"{found['HOST'] or 'localhost'}:{found['PORT'] or 5432}"
-    return f"postgres://{found['USER']}{password}@{place}/{found['NAME']}"
+    name = str(connection.settings_dict["NAME"])
+    return f"sqlite:///{name}" if connection.vendor == "sqlite" else url_of(name)
 
 
 @pytest.mark.django_db(transaction=True)

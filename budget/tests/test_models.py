@@ -16,7 +16,6 @@ from budget.models import (
     Conflict,
     Rollup,
     Threshold,
-    ThresholdLevel,
     Transaction,
     TransactionType,
     UnsignalledWrite,
@@ -223,9 +222,23 @@ def test_writes_that_no_signal_announces_are_refused() -> None:
         ({"levels": [1001]}, "levels"),
         ({"levels": list(range(1, 12))}, "levels"),
         ({"levels": [True]}, "levels"),
-        ({"operator": "lte"}, "operator"),
-        ({"measure": "net"}, "measure"),
-        ({"type": "rolling"}, "type"),
+        ({"operator": "ne"}, "operator"),
+        ({"operator": "lte", "levels": [90, 100]}, "levels"),
+        ({"operator": "lte", "type": "rolling", "days": 7}, "operator"),
+        ({"operator": "eq", "type": "transaction"}, "operator"),
+        ({"measure": "mean"}, "measure"),
+        ({"measure": "net", "type": "transaction"}, "measure"),
+        ({"measure": "count", "amount": Decimal("1.5")}, "amount"),
+        ({"type": "hourly"}, "type"),
+        ({"type": "rolling"}, "days"),
+        ({"type": "rolling", "days": 0}, "days"),
+        ({"type": "rolling", "days": 367}, "days"),
+        ({"rollover": True, "type": "daily"}, "rollover"),
+        ({"rollover": True, "measure": "income"}, "rollover"),
+        ({"rollover": True, "rollover_cap": Decimal("-1")}, "rollover_cap"),
+        ({"forecast": True, "operator": "lt"}, "forecast"),
+        ({"operator": "lte", "starts_on": date(1899, 12, 31)}, "starts_on"),
+        ({"operator": "lte", "starts_on": date(1950, 1, 1)}, "starts_on"),
         ({"amount": Decimal("-1")}, "amount"),
         ({"name": " "}, "name"),
         ({"slug": "preview"}, "slug"),
@@ -254,12 +267,11 @@ def test_a_deleted_thresholds_slug_is_free_again() -> None:
         ("gt", "0", {80: 0, 100: 0}),
     ],
 )
-def test_levels_in_force_are_stored_with_their_trigger(
+def test_levels_in_force_have_their_trigger_in_minor_units(
     operator: str, amount: str, triggers: dict[int, int]
 ) -> None:
     threshold = limit(make_user(), amount, operator=operator)
-    stored = ThresholdLevel.objects.filter(threshold=threshold)
-    assert dict(stored.values_list("percent", "trigger")) == triggers
+    assert threshold.triggers() == triggers
 
 
 def test_the_database_keeps_one_alert_an_identity() -> None:
@@ -329,6 +341,8 @@ def test_an_old_copy_does_not_bring_a_deleted_threshold_back() -> None:
         ("budget_rollup", "category_id", Category),
         ("budget_threshold", "category_id", Category),
         ("budget_alert", "threshold_id", Threshold),
+        ("budget_thresholdrevision", "category_id", Category),
+        ("budget_thresholdrevision", "threshold_id", Threshold),
     ],
 )
 def test_the_database_refuses_a_row_of_another_user(
@@ -336,8 +350,10 @@ def test_the_database_refuses_a_row_of_another_user(
 ) -> None:
     alice, charlie = make_user(), make_user("charlie")
     for user in (alice, charlie):
-        limit(user, "1", of="Groceries")
+        threshold = limit(user, "1", of="Groceries")
         spend(user, "5")
+        threshold.type = "weekly"
+        threshold.save()
     charlies = model.objects.filter(user=charlie).order_by("-id")[0].pk
     with transaction.atomic(), connection.cursor() as cursor:
         statement = f"UPDATE {table} SET {column} = %s WHERE user_id = %s"  # noqa: S608

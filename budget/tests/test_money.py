@@ -40,8 +40,8 @@ def test_an_amount_always_has_two_places(value: object, text: str) -> None:
 def test_a_share_is_rounded_to_a_whole_minor_unit(
     amount: str, percent: int, up: int, down: int
 ) -> None:
-    assert share(Decimal(amount), percent, up=True) == up
-    assert share(Decimal(amount), percent, up=False) == down
+    assert share(to_minor(Decimal(amount)), percent, up=True) == up
+    assert share(to_minor(Decimal(amount)), percent, up=False) == down
 
 
 @pytest.mark.django_db

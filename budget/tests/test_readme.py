@@ -20,7 +20,10 @@ from django.core.management import get_commands
 
 from budget import urls
 from budget.http.door import Door
+from deploy.machines.programs import free_port
 from financial_alerts.env import Environment
+
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -56,9 +59,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{free.getsockname()[1]}"
+    place = f"127.0.0.1:{free_port()}"
     environment = {
         **os.environ,
         "DOTENV_PATH": "",

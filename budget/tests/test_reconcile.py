@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import models
+from django.db import connection, models
 
 from accounts.models import Profile
-from budget.engine import reconcile
+from budget.engine import Drift, reconcile
+from budget.engine.reconcile import STEPS, version_in_order
 from budget.models import (
     Alert,
     AlertEvent,
     AlertStatus,
     Ledger,
+    LedgerState,
     Rollup,
     Threshold,
-    ThresholdLevel,
     Transaction,
 )
 from budget.tests.people import limit, make_user, open_levels, spend
@@ -51,8 +55,11 @@ DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a transaction went unseen": (lambda: drop_row(), "rollup"),
     "an amount changed unseen": (lambda: unsignalled(Transaction, amount="500"), "rollup"),
-    "a trigger is wrong": (lambda: ThresholdLevel.objects.update(trigger=1), "level"),
-    "a limit changed unseen": (lambda: unsignalled(Threshold, amount="1000"), "level"),
+    "a limit changed unseen": (lambda: unsignalled(Threshold, amount="1000"), "alert"),
+    "an alert stays news too long": (
+        lambda: Alert.objects.update(active_until="2019-01-01"),
+        "period",
+    ),
     "an alert is open that must not be": (
         lambda: reopen_after_a_refund(),
         "alert",
@@ -114,11 +121,47 @@ def test_damage_is_named_and_mended(alice: User, name: str) -> None:
         assert monthly == {level for level in (80, 100) if total * 100 >= amount * level}
 
 
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_seen_without_the_lock(alice: User, name: str) -> None:
+    assert version_in_order(alice.pk) == Ledger.objects.get().version
+    damage, kind = DAMAGE[name]
+    damage()
+    assert version_in_order(alice.pk) is None
+    found = reconcile(alice.pk, repair=True)
+    assert kind in {drift.kind for drift in found}
+    assert version_in_order(alice.pk) == Ledger.objects.get().version
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_writes_go_on_while_it_looks(alice: User) -> None:
+    def write() -> None:
+        try:
+            spend(User.objects.get(), "500", "2018-04-02")
+        finally:
+            connection.close()
+
+    def step(ledger: LedgerState) -> Iterator[Drift]:
+        # The alert that opens meanwhile is none of the snapshot's.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(write).result()
+        yield from ()
+
+    before = Ledger.objects.get().version
+    with patch("budget.engine.reconcile.STEPS", (step, *STEPS)):
+        assert reconcile(alice.pk) == []
+    ledger = Ledger.objects.get()
+    assert (ledger.checked_version, ledger.version) == (before, before + 1)
+    assert ("2018-04-01", 100) in open_levels(alice)
+
+
 def test_the_command_names_drift_and_fails_until_it_is_repaired(alice: User) -> None:
     make_user("bob")
     out = StringIO()
     call_command("reconcile", stdout=out)
-    assert out.getvalue() == "2 users checked, no drift.\n"
+    assert re.fullmatch(r"2 users checked, \d+ a second, no drift\.\n", out.getvalue())
     Rollup.objects.filter(grain="M").update(amount=1)
     out = StringIO()
     with pytest.raises(CommandError, match="drifted"):

@@ -22,7 +22,7 @@ from django.core.management import call_command
 
 from budget import engine
 from budget.models import Alert, AlertEvent, Category, Threshold, Transaction, TransactionType
-from budget.tests.oracle import period
+from budget.tests.oracle_rules import period
 
 pytestmark = pytest.mark.django_db
 
@@ -128,7 +128,9 @@ def shown(user: User, rows: dict[int, int], scopes: Iterable[str]) -> dict[Place
             place = (period_name(threshold.type, start), scope, alert.level or 0)
             assert place not in found
             found[place] = Crossing(
-                rows[alert.transaction_id], described["then"]["total"], described["total"] or ""
+                rows[alert.transaction_id],
+                described["then"]["total"] or "",
+                described["total"] or "",
             )
     return found
 

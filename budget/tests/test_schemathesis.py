@@ -101,12 +101,17 @@ def make_sense(case: Case[Any], book: Book) -> None:
     One in four names whatever row was thought of.
     """
     if "key" in case.path_parameters and mostly(case.path_parameters):
-        case.path_parameters["key"] = book.keys[case.path.split("/")[2]]
+        case.path_parameters["key"] = book.key(case.method, case.path)
     if "If-Match" in case.headers and mostly(case.headers["If-Match"]):
         case.headers["If-Match"] = "*"
+    if case.query.get("dry_run"):
+        # A trial keeps nothing, so it is refused together with a key.
+        case.headers.pop("Idempotency-Key", None)
     make_sense_of_query(case.query, book)
     if isinstance(case.body, dict):
         make_sense_of_body(case.body, book)
+        if case.path.startswith("/api/threshold"):
+            make_sense_of_threshold(case.body)
 
 
 def mostly(value: object) -> bool:
@@ -127,6 +132,8 @@ def make_sense_of_query(query: dict[str, Any], book: Book) -> None:
     if {"date_from", "date_to", "period"} <= set(query):
         most = date.fromisoformat(query["date_from"]) + timedelta(99)
         query["date_to"] = min(query["date_to"], most.isoformat())
+    if not query.get("category"):
+        query.pop("subtree", None)
     query.pop("cursor", None)
 
 
@@ -141,8 +148,48 @@ def make_sense_of_body(body: dict[str, Any], book: Book) -> None:
         "into": "Restaurants",
         "confirm": book.user.username,
         "expires_at": None,
+        "snoozed_until": None,
+        "parent": "Restaurants",
     }
     for name in known.keys() & body.keys():
         body[name] = known[name]
     for item in body.get("items", ()):
         make_sense_of_body(item, book)
+
+
+def make_sense_of_threshold(body: dict[str, Any]) -> None:
+    """Keep of a threshold what goes together; an edit is of one that is monthly and at once."""
+    type, conditions = body.get("type", "monthly"), body.get("conditions")
+    ends = type not in ("rolling", "transaction")
+    drop(body, "match", "starts_on", "days", unless=False)
+    if type == "rolling":
+        body["days"] = 7
+    if conditions and type != "transaction":
+        drop(body, "amount", "category", "operator", "measure", "levels", unless=False)
+        for part in conditions:
+            part["amount"] = "100"
+            part["operator"] = part.get("operator", "gte") if ends else "gte"
+    else:
+        body |= {"conditions": [], "amount": "100"}
+        drop(body, "operator", "measure", "levels", unless=True)
+        if not ends:
+            drop(body, "operator", "measure", unless=False)
+        if body.get("operator") in ("lte", "lt", "eq"):
+            drop(body, "levels", unless=False)
+    carries = ends and type != "daily" and not body["conditions"]
+    if not carries or body.get("operator", "gt") not in ("gte", "gt") or "measure" in body:
+        drop(body, "rollover", "forecast", unless=False)
+    if not body.get("rollover"):
+        drop(body, "rollover_cap", "rollover_from", unless=False)
+    if "date_from" in body:
+        body |= {"date_from": "2018-03-01", "date_to": "2018-03-31"}
+        # A preview makes no category.
+        for part in (body, *body["conditions"]):
+            part.pop("category", None)
+
+
+def drop(body: dict[str, Any], *names: str, unless: bool) -> None:
+    """Take fields away; unless: those alone that are null."""
+    for name in names:
+        if name in body and not (unless and body[name] is not None):
+            del body[name]

@@ -11,25 +11,26 @@ from budget.models import Category
 from budget.models.category import CategoryDict, CategoryQuerySet
 from budget.models.search import matching
 from budget.paging import Order, page
-from budget.schemas import CategoryBody, ListQuery, MergeBody, partial
+from budget.schemas import CategoryBody, CategoryQuery, MergeBody, partial
 from budget.schemas.fields import pick
-from budget.views.rows import chosen, delete, shown, store
+from budget.views.rows import chosen, delete, narrow, shown, store
 
 BY_NAME = Order(("key", "id"))
 
 
 def mine(request: ApiRequest) -> CategoryQuerySet:
-    return Category.objects.filter(user=request.user)
+    return Category.objects.filter(user=request.user).select_related("parent")
 
 
 def describe(rows: Sequence[Category]) -> list[CategoryDict]:
     return [row.to_dict() for row in rows]
 
 
-@takes(query=ListQuery, answer=PageDict[CategoryDict])
-def list_categories(request: ApiRequest, query: ListQuery) -> Answer:
+@takes(query=CategoryQuery, answer=PageDict[CategoryDict])
+def list_categories(request: ApiRequest, query: CategoryQuery) -> Answer:
     """The user's categories by name."""
-    return page(request, query, matching(mine(request), query.q, "search"), BY_NAME, describe)
+    found = narrow(mine(request), parent__in=query.parent or None)
+    return page(request, query, matching(found, query.q, "search"), BY_NAME, describe)
 
 
 @takes(body=CategoryBody, answer=CategoryDict, status=201)
@@ -47,7 +48,7 @@ def get_category(request: ApiRequest, key: int | str) -> Answer:
 
 @takes(body=CategoryBody, answer=CategoryDict)
 def replace_category(request: ApiRequest, body: CategoryBody, key: int | str) -> Answer:
-    """Rename a category; without a slug it keeps its own."""
+    """Set every field of a category; without a slug it keeps its own."""
     return shown(store(chosen(request, mine(request), key), body.to_store()))
 
 
@@ -65,6 +66,9 @@ def delete_category(request: ApiRequest, key: int | str) -> Answer:
 
 @takes(body=MergeBody, answer=CategoryDict)
 def merge_category(request: ApiRequest, body: MergeBody, key: int | str) -> Answer:
-    """Move everything of this category into another; the answer is that other one."""
+    """Move everything of this category into another, which is the answer.
+
+    What lies under this one lies under the other then.
+    """
     merge_categories(chosen(request, mine(request), key), body.into)
     return shown(body.into)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import Profile
 from budget.http import Answer, ApiRequest
 from budget.http.etags import check_match
-from budget.models import Category, LedgerModel, Transaction, TransactionType
+from budget.models import Category, Condition, LedgerModel, Transaction, TransactionType
 from budget.models.category import UNCATEGORISED
 from budget.schemas.fields import pick
 
@@ -21,6 +22,13 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 def narrow(rows: Rows, **conditions: object) -> Rows:
     """The rows that meet every condition which is not None."""
     return rows.filter(**{name: value for name, value in conditions.items() if value is not None})
+
+
+def about(categories: Collection[Category], way: str = "") -> Q:
+    """Thresholds on some categories, conditions included; way: from the rows to their threshold."""
+    conditions = Condition.objects.filter(category__in=categories).values("threshold")
+    prefix = f"{way}__" if way else ""
+    return Q(**{f"{prefix}category__in": categories}) | Q(**{f"{prefix}pk__in": conditions})
 
 
 def chosen(request: ApiRequest, rows: QuerySet[Any], key: int | str) -> Any:

@@ -11,7 +11,7 @@ MAX_PERIODS = 400
 MAX_GROUPED_PERIODS = 100
 
 
-@takes(query=SummaryQuery, steady=True, answer=SummaryDict)
+@takes(query=SummaryQuery, steady=True, answer=SummaryDict, replica=True, kept=True)
 def get_summary(request: ApiRequest, query: SummaryQuery) -> Answer:
     """Spending, income and net between two dates, beside those of the span before.
 
@@ -25,6 +25,6 @@ def get_summary(request: ApiRequest, query: SummaryQuery) -> Answer:
         detail = f"Must lie within {most} periods of date_from."
         raise wrong(Problem.PARAMETERS, [{"detail": detail, "parameter": "date_to"}])
     whole, previous, *rest = summarize(
-        request.ledger, [dates, dates.previous, *periods], query.group_by
+        request.ledger, [dates, dates.previous, *periods], query.group_by, request.database
     )
     return Answer({**whole, "previous": previous, "periods": rest})

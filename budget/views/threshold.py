@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from budget.engine import describe_thresholds, read_ledger
+from budget.engine import TooMuch, describe_thresholds, preview, read_ledger
 from budget.engine.answers import DescribedThreshold
+from budget.engine.replay import PreviewDict
 from budget.http import Answer, ApiRequest, created, takes
 from budget.http.shapes import DeletedDict, PageDict
-from budget.models import LedgerState, Threshold
+from budget.models import Category, LedgerState, Threshold
 from budget.models.search import matching
 from budget.models.threshold import ThresholdQuerySet
 from budget.paging import Order, page
-from budget.schemas import ThresholdBody, ThresholdQuery, partial
+from budget.schemas import PreviewBody, ThresholdBody, ThresholdQuery, partial
 from budget.schemas.fields import pick
-from budget.views.rows import category_of, chosen, delete, narrow, store
+from budget.views.drafts import draft, misfit
+from budget.views.rows import about, category_of, chosen, delete, narrow
 
 BY_ID = Order(("id",))
 
@@ -26,10 +28,11 @@ def mine(request: ApiRequest) -> ThresholdQuerySet:
 
 def save(request: ApiRequest, threshold: Threshold, body: ThresholdBody) -> Answer:
     """Store what was sent; the threshold as it is then, its present period included."""
-    values = body.to_store()
-    if values.get("category") is not None:
-        values["category"] = category_of(request.user, values["category"])
-    store(threshold, values)
+
+    def find(name: str, *place: str | int) -> Category:
+        return category_of(request.user, name)
+
+    draft(threshold, body, find).save()
     return with_period(read_ledger(request.user.pk), threshold)
 
 
@@ -43,9 +46,10 @@ def found(request: ApiRequest, query: ThresholdQuery) -> ThresholdQuerySet:
     rows = narrow(
         mine(request),
         type__in=query.type or None,
-        category__in=query.category or None,
         enabled=query.enabled,
     )
+    if query.category:
+        rows = rows.filter(about(query.category))
     rows = matching(rows, query.q, "search")
     if query.level_reached is None:
         return rows
@@ -100,3 +104,25 @@ def change_threshold(request: ApiRequest, body: ThresholdBody, key: int | str) -
 def delete_threshold(request: ApiRequest, key: int | str) -> Answer:
     """Delete a threshold; its alerts resolve and stay readable."""
     return delete(chosen(request, mine(request), key))
+
+
+@takes(body=PreviewBody, steady=True, safe=True, tagged=False, answer=PreviewDict)
+def preview_threshold(request: ApiRequest, body: PreviewBody) -> Answer:
+    """Which alerts a threshold would have raised between two days; nothing is stored.
+
+    The present transactions are gone through one by one, as if each came on its own date.
+    """
+
+    def find(name: str, *place: str | int) -> Category:
+        found = Category.objects.filter(user=request.user).named(name)
+        if found is None:
+            raise misfit((place, "There is no such category."))
+        return found
+
+    if body.date_to > request.ledger.as_of:
+        raise misfit((("date_to",), f"Must not lie after {request.ledger.as_of}, the user's day."))
+    threshold = draft(Threshold(user=request.user), body, find)
+    try:
+        return Answer({**preview(request.ledger, threshold, body.date_from, body.date_to)})
+    except TooMuch as error:
+        raise misfit((("date_from",), str(error))) from None

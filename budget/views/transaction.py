@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from budget.engine import record_transactions
+from budget.engine import record_transactions, subtrees_of
 from budget.http import Answer, ApiRequest, Stream, created, takes
 from budget.http.shapes import DeletedDict, ItemsDict, PageDict
 from budget.models import Transaction
@@ -32,7 +32,8 @@ ORDERS |= {f"-{name}": replace(order, descending=True) for name, order in ORDERS
 
 
 def mine(request: ApiRequest) -> TransactionQuerySet:
-    return Transaction.objects.filter(user=request.user).select_related("category", "type")
+    rows = Transaction.objects.using(request.database).filter(user=request.user)
+    return rows.select_related("category", "type")
 
 
 def save(request: ApiRequest, row: Transaction, body: TransactionBody) -> Transaction:
@@ -57,11 +58,17 @@ def describe(rows: Sequence[Transaction]) -> list[TransactionDict]:
     return [row.to_dict() for row in rows]
 
 
+def categories_of(request: ApiRequest, query: TransactionFilters) -> list[int]:
+    """The ids of the categories named, and with `subtree` of all that lie under them."""
+    named = [category.pk for category in query.category]
+    return subtrees_of(request.ledger, named) if query.subtree else named
+
+
 def found(request: ApiRequest, query: TransactionFilters) -> TransactionQuerySet:
     """The user's transactions that meet the filters."""
     rows = narrow(
         mine(request),
-        category__in=query.category or None,
+        category__in=categories_of(request, query) or None,
         type__in=query.type or None,
         date__gte=query.date_from,
         date__lte=query.date_to,
@@ -72,13 +79,13 @@ def found(request: ApiRequest, query: TransactionFilters) -> TransactionQuerySet
     return matching(rows, query.q, "search", "category__search")
 
 
-@takes(query=TransactionQuery, answer=PageDict[TransactionDict])
+@takes(query=TransactionQuery, answer=PageDict[TransactionDict], replica=True)
 def list_transactions(request: ApiRequest, query: TransactionQuery) -> Answer:
     """The user's transactions, newest date first unless another order is asked for."""
     return page(request, query, found(request, query), ORDERS[query.ordering], describe)
 
 
-@takes(query=TransactionFilters, media="text/csv")
+@takes(query=TransactionFilters, media="text/csv", replica=True)
 def export_transactions(request: ApiRequest, query: TransactionFilters) -> Stream:
     """All transactions that meet the filters, as CSV that a spreadsheet can open safely."""
     pages = walk(found(request, query), ORDERS[query.ordering], EXPORT_PAGE)
@@ -94,6 +101,7 @@ def export_transactions(request: ApiRequest, query: TransactionFilters) -> Strea
     many=TransactionBatch,
     answer=TransactionDict | ItemsDict[TransactionDict],
     status=201,
+    trial=True,
 )
 def create_transaction(request: ApiRequest, body: TransactionBody | TransactionBatch) -> Answer:
     """Store a transaction, or with `items` up to 1,000 at once: all of them or none."""
@@ -109,19 +117,19 @@ def get_transaction(request: ApiRequest, key: int) -> Answer:
     return shown(pick(mine(request), key))
 
 
-@takes(body=TransactionBody, answer=TransactionDict)
+@takes(body=TransactionBody, answer=TransactionDict, trial=True)
 def replace_transaction(request: ApiRequest, body: TransactionBody, key: int) -> Answer:
     """Set every field of a transaction; one that is left out gets its default."""
     return shown(save(request, chosen(request, mine(request), key), body))
 
 
-@takes(body=partial(TransactionBody, {"amount": "99.90"}), answer=TransactionDict)
+@takes(body=partial(TransactionBody, {"amount": "99.90"}), answer=TransactionDict, trial=True)
 def change_transaction(request: ApiRequest, body: TransactionBody, key: int) -> Answer:
     """Set the fields of a transaction that are sent."""
     return shown(save(request, chosen(request, mine(request), key), body))
 
 
-@takes(answer=DeletedDict)
+@takes(answer=DeletedDict, trial=True)
 def delete_transaction(request: ApiRequest, key: int) -> Answer:
     """Delete a transaction; the totals and alerts that it counted for follow."""
     return delete(chosen(request, mine(request), key))

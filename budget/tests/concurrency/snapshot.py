@@ -9,14 +9,15 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
 
 from budget.tests.concurrency.start import shared
-from budget.tests.oracle import Book, Definition, Key, Limit, Row, Settings
+from budget.tests.oracle import AlertState, Book, Held
+from budget.tests.oracle_rules import FORECAST, Key, Limit, Row, Settings, Term, holds
 
 GATE_SECONDS = 120
 USERS_A_SNAPSHOT = 5
@@ -64,12 +65,7 @@ class Shown:
 
     id: int
     key: Key
-    end: Any
-    status: str
-    tip: int | None
-    then_total: int
-    then_limit: int
-    episodes: int
+    state: AlertState
 
 
 class Recomputer:
@@ -95,8 +91,9 @@ class Recomputer:
         if settings != book.settings:
             yield "settings", f"periods are cut by {book.settings}, the profile says {settings}"
         yield from compare_rollups(cursor, user, book)
-        yield from compare_triggers(cursor, user, book)
         alerts = read_alerts(cursor, user)
+        # Between its two bounds a forecast stays as it is: as it is shown.
+        book.alerts = {alert.key: alert.state for alert in alerts}
         yield from compare_alerts(book, alerts)
         yield from self._fold(cursor, user, last_seq)
         yield from compare_logs(alerts, self.folded[user].logs)
@@ -105,15 +102,16 @@ class Recomputer:
         """Read the events since the last snapshot: numbered on, opened and resolved in turn."""
         folded = self.folded[user]
         cursor.execute(
-            'SELECT seq, alert_id, kind, total, "limit" FROM budget_alertevent'
-            " WHERE user_id = %s AND seq > %s ORDER BY seq",
+            'SELECT e.seq, e.alert_id, a.kind, e.kind, e.total, e."limit" FROM budget_alertevent e'
+            " JOIN budget_alert a ON a.id = e.alert_id"
+            " WHERE e.user_id = %s AND e.seq > %s ORDER BY e.seq",
             [user, folded.seq],
         )
-        for seq, alert, kind, total, limit in cursor.fetchall():
+        for seq, alert, about, kind, total, limit in cursor.fetchall():
             if seq != folded.seq + 1:
                 yield "events", f"{seq} follows {folded.seq}"
             folded.seq = seq
-            if kind not in ("opened", "resolved"):
+            if about == "custom" or kind not in ("opened", "resolved"):
                 continue
             log = folded.logs.setdefault(alert, Log())
             if kind == (log.kind or "resolved"):
@@ -141,28 +139,50 @@ def read_book(cursor: Any, user: int) -> tuple[Book, int, Settings]:
         [user],
     )
     book.rows = {row[0]: Row(*row) for row in cursor.fetchall()}
-    cursor.execute(
-        "SELECT id, amount, type, category_id, operator, levels::text, enabled,"
-        " deleted_at IS NOT NULL, revision FROM budget_threshold WHERE user_id = %s",
-        [user],
-    )
-    for pk, amount, kind, category, operator, levels, enabled, deleted, revision in cursor:
-        percents = tuple(int(level) for level in levels.strip("[]").split(","))
-        limit = Limit(pk, amount, kind, category, operator, percents, enabled, deleted, revision)
-        book.limits[pk] = limit
-        book.definitions[pk, revision] = Definition(kind, category)
+    cursor.execute("SELECT id, parent_id FROM budget_category WHERE user_id = %s", [user])
+    book.parents = {child: parent for child, parent in cursor.fetchall() if parent is not None}
+    book.limits = read_limits(cursor, user)
+    book.definitions = {(pk, limit.revision): limit for pk, limit in book.limits.items()}
     return book, last_seq, Settings(*cut[3:])
 
 
-def read_alerts(cursor: Any, user: int) -> list[Shown]:
-    """All threshold alerts of the user."""
+def read_limits(cursor: Any, user: int) -> dict[int, Limit]:
+    """The thresholds, with their conditions."""
     cursor.execute(
-        "SELECT id, threshold_id, revision, period_start, subject, level, period_end, status,"
-        " transaction_id, then_total, then_limit, episodes"
-        " FROM budget_alert WHERE user_id = %s AND kind = 'threshold'",
+        "SELECT c.threshold_id, c.category_id, c.measure, c.operator, c.amount"
+        " FROM budget_condition c JOIN budget_threshold t ON t.id = c.threshold_id"
+        " WHERE t.user_id = %s ORDER BY c.threshold_id, c.position",
         [user],
     )
-    return [Shown(pk, Key(*rest[:5]), *rest[5:]) for pk, *rest in cursor.fetchall()]
+    conditions: dict[int, list[Term]] = {}
+    for threshold, *term in cursor.fetchall():
+        conditions.setdefault(threshold, []).append(Term(*term))
+    cursor.execute(
+        "SELECT id, amount, type, category_id, operator, levels::text, enabled,"
+        " deleted_at IS NOT NULL, revision, measure, days, starts_on, match, rollover,"
+        " rollover_cap, rollover_from, forecast FROM budget_threshold WHERE user_id = %s",
+        [user],
+    )
+    limits = {}
+    for pk, amount, kind, category, operator, levels, *columns in cursor.fetchall():
+        enabled, deleted, revision, measure, days, starts_on, match, *carries = columns
+        percents = tuple(int(level) for level in levels.strip("[]").split(","))
+        parts = tuple(conditions.get(pk, ())) if match else ()
+        head = (pk, None if parts else amount, kind, category, operator, percents)
+        state = (enabled, deleted, revision, measure, days, starts_on)
+        limits[pk] = Limit(*head, *state, parts, match or "all", *carries)
+    return limits
+
+
+def read_alerts(cursor: Any, user: int) -> list[Shown]:
+    """All alerts of the user's thresholds, forecasts included."""
+    cursor.execute(
+        "SELECT id, threshold_id, revision, period_start, subject, level, status, period_end,"
+        " active_until, transaction_id, then_total, then_limit, then_at, opened_at, late, episodes"
+        " FROM budget_alert WHERE user_id = %s AND kind IN ('threshold', 'forecast')",
+        [user],
+    )
+    return [Shown(pk, Key(*rest[:5]), AlertState(*rest[5:])) for pk, *rest in cursor.fetchall()]
 
 
 def compare_rollups(cursor: Any, user: int, book: Book) -> Iterator[tuple[str, str]]:
@@ -179,56 +199,51 @@ def compare_rollups(cursor: Any, user: int, book: Book) -> Iterator[tuple[str, s
             yield "rollups", f"{key} holds {shown.get(key)}, must hold {must.get(key)}"
 
 
-def compare_triggers(cursor: Any, user: int, book: Book) -> Iterator[tuple[str, str]]:
-    """The levels in force are those that the thresholds say."""
-    cursor.execute(
-        "SELECT l.threshold_id, l.percent, l.trigger FROM budget_thresholdlevel l"
-        " JOIN budget_threshold t ON t.id = l.threshold_id WHERE t.user_id = %s",
-        [user],
-    )
-    shown = set(cursor.fetchall())
-    must = {
-        (pk, level, limit.trigger(level))
-        for pk, limit in book.limits.items()
-        for level in limit.levels_in_force()
-    }
-    if shown != must:
-        yield "levels", f"differ in {sorted(shown ^ must)[:5]}"
-
-
 def compare_alerts(book: Book, alerts: Sequence[Shown]) -> Iterator[tuple[str, str]]:
     """The invariant, and what each open alert says of itself."""
     must = book.holding()
-    opened = {alert.key for alert in alerts if alert.status == "open"}
+    opened = book.open_alerts()
     if missing := must.keys() - opened:
         yield "missing", f"{len(missing)} alerts that must be open, such as {min(missing)}"
     if untrue := opened - must.keys():
         yield "untrue", f"{len(untrue)} open alerts that must not be, such as {min(untrue)}"
     for alert in alerts:
-        if alert.status == "open" and alert.key in must:
+        tip = alert.state.tip
+        if alert.state.status == "open" and alert.key in must:
             yield from compare_open(book, alert, must[alert.key])
-        elif alert.tip is not None and alert.tip not in book.rows:
-            yield "tips", f"resolved {alert.key} names {alert.tip}, which is not the user's"
+        elif tip is not None and tip not in book.rows:
+            yield "tips", f"resolved {alert.key} names {tip}, which is not the user's"
 
 
-def compare_open(book: Book, alert: Shown, rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
+def compare_open(book: Book, alert: Shown, held: Held) -> Iterator[tuple[str, str]]:
     """The period's end, the tipping row, and that the numbers of the flip reach the level."""
-    limit = book.limits[alert.key.threshold]
-    _, end = book.period(rows[0].date, limit.type)
-    if alert.end != end:
-        yield "periods", f"{alert.key} ends on {alert.end}, not {end}"
-    if alert.tip is not None and alert.tip not in {row.id for row in rows}:
-        yield "tips", f"{alert.key} was tipped by {alert.tip}, which is not in its period"
-    if not replace(limit, amount=alert.then_limit).reached(alert.then_total, alert.key.level):
-        yield "then", f"{alert.key} opened at {alert.then_total} of {alert.then_limit}"
+    limit, state = book.limits[alert.key.threshold], alert.state
+    until = book.period(held.span.end, limit.type)[1] if limit.closing else held.span.end
+    if (state.end, state.active_until) != (held.span.end, until):
+        yield "periods", f"{alert.key} ends on {state.end}, news until {state.active_until}"
+    if state.tip is not None and state.tip not in {row.id for row in held.rows}:
+        yield "tips", f"{alert.key} was tipped by {state.tip}, which is not in its period"
+    if not reached_then(limit, alert):
+        yield "then", f"{alert.key} opened at {state.then_total} of {state.then_limit}"
+
+
+def reached_then(limit: Limit, alert: Shown) -> bool:
+    """Whether the numbers of the flip are such as open the alert; a combination has none."""
+    total, at = alert.state.then_total, alert.state.then_limit
+    if limit.conditions or total is None or at is None:
+        return bool(limit.conditions) and total is None and at is None
+    if alert.key.level == FORECAST:
+        return holds("gte", total, max(at, 0))
+    return limit.reached([total], max(at, 0), alert.key.level)
 
 
 def compare_logs(alerts: Sequence[Shown], logs: dict[int, Log]) -> Iterator[tuple[str, str]]:
     """The last flip of an alert is its status, its numbers, and its openings are its episodes."""
     for alert in alerts:
         log = logs.get(alert.id, Log())
-        kind = "opened" if alert.status == "open" else "resolved"
-        shown = (alert.episodes, kind, alert.then_total, alert.then_limit)
+        state = alert.state
+        kind = "opened" if state.status == "open" else "resolved"
+        shown = (state.episodes, kind, state.then_total, state.then_limit)
         if shown != (log.opened, log.kind, log.total, log.limit):
             yield "log", f"{alert.key} shows {shown}, its events say {log}"
     if strangers := logs.keys() - {alert.id for alert in alerts}:

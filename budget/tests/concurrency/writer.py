@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from budget import engine
 from budget.models import (
     Alert,
     Category,
+    Condition,
     Conflict,
     Ledger,
     Threshold,
@@ -41,7 +42,11 @@ DAYS = 120
 # All rows together are kept to about this many: the ninth process adds them all up each time.
 ROWS, FEWEST = 160, 25
 THRESHOLDS = 14
-KINDS = ("daily", "weekly", "monthly", "monthly", "quarterly", "yearly", "transaction")
+KINDS = ("daily", "weekly", "monthly", "monthly", "quarterly", "yearly", "transaction", "rolling")
+LONG_KINDS = ("weekly", "monthly", "quarterly", "yearly")
+MEASURES = ("spending", "spending", "spending", "income", "net", "count")
+AT_ONCE, CLOSING = ("gte", "gt"), ("lte", "lt", "eq")
+AMOUNTS = (0, 10, 50, 100, 300)
 LEVELS = ([80, 100], [10, 20, 30, 40, 50, 60, 70, 80, 90, 100], [100, 150], [50])
 ZONES = ("UTC", "Pacific/Kiritimati", "America/New_York")
 # What the rules, or another's write that came first, may well refuse.
@@ -89,7 +94,8 @@ def fields(row: Transaction) -> Fields:
 class Writer:
     """Random writes to some users."""
 
-    def __init__(self, number: int, users: Sequence[int], seed: int) -> None:
+    def __init__(self, number: int, users: Sequence[int], seed: int, *, broken: bool) -> None:
+        self.broken = broken
         self.random = random.Random(seed)  # noqa: S311 (not for secrets)
         self.number = number
         self.users = users
@@ -105,7 +111,8 @@ class Writer:
         operation: Callable[[], None] = getattr(self, name)
         self.changed = []
         try:
-            with transaction.atomic():
+            # The tick goes from user to user in commits of its own.
+            with nullcontext() if name == "tick" else transaction.atomic():
                 operation()
                 # Read under the lock, so that it is the version of this very commit.
                 versions = {user: self.version(user) for user, _, _ in self.changed}
@@ -113,6 +120,11 @@ class Writer:
             self.report.refused[type(error).__name__] += 1
         except DatabaseError as error:
             self.report.errors[getattr(error.__cause__, "pgcode", None) or str(error)] += 1
+        except Exception as error:
+            # Without its lock the engine meets what cannot be: it is to show wrong alerts as well.
+            if not self.broken:
+                raise
+            self.report.errors[type(error).__name__] += 1
         else:
             self.report.done[name] += 1
             self.report.entries += [
@@ -257,12 +269,41 @@ class Writer:
         threshold.save()
 
     def shape(self, threshold: Threshold) -> None:
-        threshold.amount = Decimal(self.random.choice((0, 10, 50, 100, 300)))
-        threshold.type = self.random.choice(KINDS)
-        threshold.operator = self.random.choice(("gte", "gt"))
-        threshold.levels = self.random.choice(LEVELS)
-        whole = self.random.random() < 0.6
-        threshold.category_id = None if whole else self.category(self.user)
+        """Make it a threshold of any kind."""
+        kind = self.random.choice(KINDS)
+        closing = kind not in ("rolling", "transaction") and self.random.random() < 0.4
+        threshold.type = kind
+        threshold.days = self.random.choice((1, 7, 30)) if kind == "rolling" else None
+        threshold.operator = self.random.choice(CLOSING if closing else AT_ONCE)
+        threshold.measure = self.random.choice(MEASURES[:4] if kind == "transaction" else MEASURES)
+        threshold.amount = Decimal(self.random.choice(AMOUNTS))
+        threshold.levels = [100] if closing else self.random.choice(LEVELS)
+        threshold.starts_on = self.day() if closing and self.random.random() < 0.5 else None
+        threshold.category_id = self.category_or_all()
+        carries = kind in LONG_KINDS and not closing and threshold.measure == "spending"
+        threshold.rollover = carries and self.random.random() < 0.5
+        threshold.rollover_cap = self.random.choice((None, Decimal(50)))
+        threshold.rollover_from = self.day() if self.random.random() < 0.5 else None
+        threshold.forecast = carries and self.random.random() < 0.7
+        parts = [self.condition(closing) for _ in range(self.random.randint(1, 3))]
+        together = kind != "transaction" and self.random.random() < 0.25
+        threshold.new_conditions = parts if together else []
+        threshold.match = self.random.choice(("all", "any")) if together else ""
+        if together:
+            threshold.rollover = threshold.forecast = False
+            threshold.levels = [100]
+
+    def condition(self, closing: bool) -> Condition:
+        operators = AT_ONCE + CLOSING if closing else AT_ONCE
+        return Condition(
+            category_id=self.category_or_all(),
+            measure=self.random.choice(MEASURES),
+            operator=self.random.choice(operators),
+            amount=Decimal(self.random.choice(AMOUNTS)),
+        )
+
+    def category_or_all(self) -> int | None:
+        return None if self.random.random() < 0.6 else self.category(self.user)
 
     def edit_threshold(self) -> None:
         threshold = self.threshold()
@@ -288,8 +329,26 @@ class Writer:
             alert = self.random.choice(alerts)
             engine.acknowledge(self.user, alert.pk, alert.acknowledged_at is None)
 
+    def snooze(self) -> None:
+        alerts = Alert.objects.filter(user_id=self.user).of_thresholds()[:50]
+        if alerts:
+            until = self.random.choice((None, datetime(2030, 1, 1, tzinfo=UTC)))
+            engine.snooze(self.user, self.random.choice(alerts).pk, until)
+
+    def reparent(self) -> None:
+        """Hang a category under another; often refused, as it would be a cycle or too deep."""
+        category = Category.objects.get(pk=self.category(self.user))
+        category.parent_id = self.category_or_all()
+        category.save()
+
     def look(self) -> None:
         engine.read_ledger(self.user)
+
+    def tick(self) -> None:
+        engine.tick()
+
+    def time_passes(self) -> None:
+        shared[0].let_time_pass()
 
 
 WEIGHTS = {
@@ -304,14 +363,18 @@ WEIGHTS = {
     "change_settings": 2,
     "merge": 2,
     "acknowledge": 2,
+    "snooze": 1,
+    "reparent": 3,
     "look": 1,
+    "tick": 1,
+    "time_passes": 4,
 }
 
 
 def write(number: int, users: Sequence[int], seconds: float, control: str, seed: int) -> Report:
     """Write until the time is over or the run is ended; `control` names what is broken, if any."""
     ours = shared[0]
-    writer = Writer(number, users, seed)
+    writer = Writer(number, users, seed, broken=bool(control))
     broken = CONTROLS[control]() if control else nullcontext()
     try:
         with broken:

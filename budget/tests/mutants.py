@@ -1,0 +1,526 @@
+"""The rules of the engine broken, one at a time; the lives must catch each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import date
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from budget.models import Alert, Cause, Threshold, Transaction, TransactionType
+from budget.models.periods import shifted
+from budget.models.threshold import range_of
+from budget.tests import chapters
+from budget.tests.chapters import Chapter
+
+Function = Callable[..., Any]
+ENGINE = "budget.engine"
+JUDGING = f"{ENGINE}.judging"
+EVALUATE = f"{ENGINE}.evaluate"
+RULES = f"{ENGINE}.rules"
+WRITES = f"{ENGINE}.writes"
+
+
+class Mutant(NamedTuple):
+    """One rule broken: what stands in for a name, and the chapter that tells of it.
+
+    where: the name, in each module that it is called from.
+    """
+
+    chapter: Chapter
+    breaks: Callable[[Any], Any]
+    where: tuple[str, ...]
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The rule broken, and no rule kept in memory from before or after."""
+        remembered = resolve_name(f"{RULES}._read_rules")
+        remembered.cache_clear()
+        with ExitStack() as stack:
+            for where in self.where:
+                stack.enter_context(patch(where, self.breaks(resolve_name(where))))
+            yield
+        remembered.cache_clear()
+
+
+def in_modules(name: str, *modules: str) -> tuple[str, ...]:
+    return tuple(f"{ENGINE}.{module}.{name}" for module in modules)
+
+
+def _never(real: Function) -> Function:
+    return lambda *args, **kwargs: None
+
+
+# Writes
+
+
+def _no_write_on_delete(real: Function) -> Function:
+    def evaluate_write(ledger: Any, before: Any, after: Any, cause: str) -> None:
+        if after is not None:
+            real(ledger, before, after, cause)
+
+    return evaluate_write
+
+
+def _no_old_period(real: Function) -> Function:
+    def evaluate_write(ledger: Any, before: Any, after: Any, cause: str) -> None:
+        real(ledger, before if after is None else None, after, cause)
+
+    return evaluate_write
+
+
+def _not_evaluated(real: Function) -> Function:
+    def threshold_written(threshold: Any, change: Any) -> None:
+        resolve_name(f"{WRITES}.store_conditions")(threshold)
+        resolve_name(f"{WRITES}.rules_changed")(change.ledgers[threshold.user_id])
+
+    return threshold_written
+
+
+def _only_hung(real: Function) -> Function:
+    def category_written(category: Any, change: Any) -> None:
+        resolve_name(f"{WRITES}.rules_changed")(change.ledgers[category.user_id])
+
+    return category_written
+
+
+def _tips_always(real: Function) -> Function:
+    return lambda *args, **kwargs: real(*args, **{**kwargs, "tips": True})
+
+
+def _row_that_opened(real: Function) -> Function:
+    def event_of(ledger: Any, alert: Any, *args: Any, **kwargs: Any) -> Any:
+        event = real(ledger, alert, *args, **kwargs)
+        event.transaction_id = alert.transaction_id
+        return event
+
+    return event_of
+
+
+def _stale_effect(real: Function) -> Function:
+    return lambda self, type_id: TransactionType(pk=type_id).effect
+
+
+def _subject_anywhere(real: Function) -> Function:
+    def single_total(rules: Any, window: Any, row: Any) -> Any:
+        return real(rules, window._replace(start=date.min, end=date.max), row)
+
+    return single_total
+
+
+# What counts
+
+
+def _every_row(real: Function) -> Function:
+    def sums(*args: Any, **kwargs: Any) -> str:
+        counted = "THEN r.count * 100 END"
+        text: str = real(*args, **kwargs)
+        return text.replace(counted, "THEN r.count * 100 ELSE r.count * 100 END")
+
+    return sums
+
+
+def _net_is_spending(real: Function) -> Function:
+    def total_of(term: Any, span: Any, totals: Any) -> Any:
+        return -real(term, span, totals) if term.measure == "net" else real(term, span, totals)
+
+    return total_of
+
+
+def _refunds_add(real: Function) -> Function:
+    def read_rules(user_ids: Any) -> Any:
+        return {
+            user: replace(
+                rules,
+                effects={
+                    pk: "spending" if effect == "refund" else effect
+                    for pk, effect in rules.effects.items()
+                },
+            )
+            for user, rules in real(user_ids).items()
+        }
+
+    return read_rules
+
+
+def _only_children(real: Any) -> Any:
+    def subtrees(self: Any) -> dict[int, frozenset[int]]:
+        found: dict[int, set[int]] = {}
+        for child, parent in self.parents.items():
+            found.setdefault(parent, {parent}).add(child)
+        return {pk: frozenset(members) for pk, members in found.items()}
+
+    return property(subtrees)
+
+
+def _no_subtrees(real: Any) -> Any:
+    return property(lambda self: {})
+
+
+# Operators
+
+
+def _taken_for(operator: str, other: str) -> Callable[[Function], Function]:
+    def breaks(real: Function) -> Function:
+        def taken(asked: str, trigger: int) -> Any:
+            return range_of(other if asked == operator else asked, trigger)
+
+        return taken
+
+    return breaks
+
+
+def _joined_by(match: str) -> Callable[[Function], Function]:
+    def breaks(real: Function) -> Function:
+        def holds(self: Any, level: Any, totals: Any) -> Any:
+            return real(replace(self, match=match), level, totals)
+
+        return holds
+
+    return breaks
+
+
+def _same_conditions(real: Function) -> Function:
+    return lambda self: False
+
+
+# Periods
+
+
+def _a_day_early(real: Function) -> Function:
+    def due(rule: Any, span: Any, as_of: date) -> Any:
+        return real(rule, span, date.fromordinal(as_of.toordinal() + 1))
+
+    return due
+
+
+def _from_the_beginning(real: Function) -> Function:
+    def due(rule: Any, span: Any, as_of: date) -> Any:
+        return real(replace(rule, starts_on=rule.starts_on and date.min), span, as_of)
+
+    return due
+
+
+def _no_empty_periods(real: Function) -> Function:
+    def pairs_of_day(rules: Any, ledger: Any) -> Any:
+        rows = Transaction.objects.filter(user_id=ledger.user_id)
+        return {
+            (rule, span): cause
+            for (rule, span), cause in real(rules, ledger).items()
+            if not rule.closing or rows.filter(date__gte=span.start, date__lt=span.end).exists()
+        }
+
+    return pairs_of_day
+
+
+def _no_rolling_days(real: Function) -> Function:
+    def pairs_of_day(rules: Any, ledger: Any) -> Any:
+        pairs = real(rules, ledger).items()
+        return {pair: cause for pair, cause in pairs if pair[0].type != "rolling"}
+
+    return pairs_of_day
+
+
+def _no_days(real: Function) -> Function:
+    return lambda rules, ledger: {}
+
+
+def _day_is_period_end(real: Function) -> Function:
+    def pairs_of_day(rules: Any, ledger: Any) -> Any:
+        return dict.fromkeys(real(rules, ledger), Cause.PERIOD_END)
+
+    return pairs_of_day
+
+
+def _a_day_longer(real: Function) -> Function:
+    return lambda as_of, days: real(as_of, days + 1)
+
+
+def _as_of_ignored(real: Function) -> Function:
+    def is_late(pair: Any, level: int, ledger: Any) -> Any:
+        return real(pair, level, replace_days(ledger, date.min, date.min))
+
+    return is_late
+
+
+def _late_by_the_new_day(real: Function) -> Function:
+    def is_late(pair: Any, level: int, ledger: Any) -> Any:
+        return real(pair, level, replace_days(ledger, ledger.as_of, ledger.as_of))
+
+    return is_late
+
+
+def replace_days(ledger: Any, as_of: date, was: date) -> Any:
+    """The ledger with other days."""
+    other = replace(ledger, as_of=as_of)
+    other.was = was
+    return other
+
+
+def _always_active(real: Function) -> Function:
+    return lambda alert, as_of: alert.status == "open"
+
+
+def _until_its_end(real: Function) -> Function:
+    return lambda pair, calendar: pair[1].end
+
+
+# Rollover and forecast
+
+
+def _not_forward(real: Function) -> Function:
+    def spans_of_row(rule: Any, ledger: Any, row: Any) -> Any:
+        return real(replace(rule, carries_from=None), ledger, row)
+
+    return spans_of_row
+
+
+def _no_cap(real: Function) -> Function:
+    return lambda rule, left: left
+
+
+def _one_link_more(real: Function) -> Function:
+    def windows_of_chain(carries_from: date, span: Any, calendar: Any, category_id: Any) -> Any:
+        found = real(carries_from, span, calendar, category_id)
+        before = shifted(span, -1, calendar)
+        return (*real(carries_from, before, calendar, category_id)[:1], *found)
+
+    return windows_of_chain
+
+
+def _no_debts(real: Function) -> Function:
+    return lambda *args: max(real(*args), 0)
+
+
+def _closed_in_between(real: Function) -> Function:
+    def forecast_verdict(*args: Any) -> Any:
+        verdict = real(*args)
+        return verdict._replace(wanted=bool(verdict.wanted))
+
+    return forecast_verdict
+
+
+def _from_the_first_day(real: Function) -> Function:
+    return lambda span, as_of: span.start <= as_of < span.end
+
+
+def _rounded_down(real: Function) -> Function:
+    def forecast_of(rule: Any, span: Any, totals: Any, as_of: date) -> Any:
+        found = real(rule, span, totals, as_of)
+        projected = found.through * found.days // found.elapsed + found.later
+        return found._replace(projected=projected)
+
+    return forecast_of
+
+
+# Verbs
+
+
+def _woken(real: Function) -> Function:
+    def write_flips(ledger: Any, flips: Any) -> None:
+        real(ledger, flips)
+        again = [flip.alert_id for flip in flips if flip.opens and flip.alert_id]
+        Alert.objects.filter(pk__in=again).update(snoozed_until=None)
+
+    return write_flips
+
+
+def _tick_forgets(real: Function) -> Function:
+    def pairs_of_day(rules: Any, ledger: Any) -> Any:
+        pairs = real(rules, ledger)
+        return {} if any(rule.closing for rule in rules.thresholds) else pairs
+
+    return pairs_of_day
+
+
+# Answers
+
+
+def _no_refunds(real: Function) -> Function:
+    return lambda rules, term, single: real(rules, term, single=True)
+
+
+def _twice(real: Function) -> Function:
+    def counting(ledger: Any, pair: Any, after: Any) -> Any:
+        return real(ledger, pair, after and (after[0], after[1] - 1))
+
+    return counting
+
+
+def _no_words(real: Function) -> Function:
+    return lambda level: ""
+
+
+def _keeps_the_new(real: Function) -> Function:
+    def keep_revision(old: Any, parts: Any) -> None:
+        new = Threshold.objects.get(pk=old.pk)
+        new.revision = old.revision
+        real(new, parts)
+
+    return keep_revision
+
+
+def _not_to_the_end(real: Function) -> Function:
+    return lambda ledger, draft, rows, begin, end: real(ledger, draft, rows, begin, begin)
+
+
+DAYS = in_modules("pairs_of_day", "evaluate", "touched", "tick")
+MUTANTS = {
+    "a delete is not evaluated": Mutant(
+        chapters.spending, _no_write_on_delete, (f"{WRITES}.evaluate_write",)
+    ),
+    "a queryset's delete is not evaluated": Mutant(
+        chapters.spending, _never, (f"{WRITES}.transactions_deleted",)
+    ),
+    "the old period is not evaluated on a move": Mutant(
+        chapters.spending, _no_old_period, (f"{WRITES}.evaluate_write",)
+    ),
+    "as_of never moves": Mutant(chapters.spending, _never, (f"{EVALUATE}.begin_day",)),
+    "late does not look at as_of": Mutant(
+        chapters.spending, _as_of_ignored, in_modules("is_late", "flips")
+    ),
+    "active does not look at as_of": Mutant(
+        chapters.spending, _always_active, (f"{ENGINE}.answers.is_active",)
+    ),
+    "a threshold's edit is not evaluated": Mutant(
+        chapters.spending, _not_evaluated, (f"{WRITES}.threshold_written",)
+    ),
+    "old rules stay in memory": Mutant(chapters.spending, _never, (f"{WRITES}.rules_changed",)),
+    "a refund adds": Mutant(chapters.spending, _refunds_add, (f"{RULES}.read_rules",)),
+    "gt is taken for gte": Mutant(
+        chapters.spending, _taken_for("gt", "gte"), (f"{RULES}.range_of",)
+    ),
+    "a bulk entry is not evaluated": Mutant(
+        chapters.spending, _never, (f"{WRITES}.evaluate_rows",)
+    ),
+    "new settings are not applied": Mutant(
+        chapters.spending, _never, (f"{WRITES}.profile_written",)
+    ),
+    "month rollups keep the old month start": Mutant(
+        chapters.spending, _never, (f"{ENGINE}.rollups.rebuild_months",)
+    ),
+    "a merge leaves the rollups": Mutant(chapters.spending, _never, (f"{ENGINE}.rollups.merge",)),
+    "a tipping row that went is kept": Mutant(
+        chapters.spending, _never, (f"{EVALUATE}.replace_tips",)
+    ),
+    "rows deleted together name a tipping row": Mutant(
+        chapters.spending, _tips_always, (f"{EVALUATE}.Judgement",)
+    ),
+    "what resolves names the row that opened": Mutant(
+        chapters.spending, _row_that_opened, in_modules("event_of", "flips")
+    ),
+    "a type has no effect on its own row": Mutant(
+        chapters.spending, _stale_effect, (f"{RULES}.Rules.effect_of",)
+    ),
+    "a single transaction counts where it no longer is": Mutant(
+        chapters.spending,
+        _subject_anywhere,
+        in_modules("single_total", "totals", "evaluate", "touched"),
+    ),
+    "a bulk entry names no tipping row": Mutant(
+        chapters.spending, _never, (f"{EVALUATE}.find_tips",)
+    ),
+    "a rolling window is a day too long": Mutant(
+        chapters.rolling, _a_day_longer, in_modules("rolling_span", "judging", "evaluate")
+    ),
+    "a rolling window stands still": Mutant(chapters.rolling, _no_rolling_days, DAYS),
+    "a rolling alert keeps a tip that the window has left": Mutant(
+        chapters.rolling, _never, (f"{EVALUATE}.renew_rolling_tips",)
+    ),
+    "the day's flips are put down to a period's end": Mutant(
+        chapters.rolling, _day_is_period_end, DAYS
+    ),
+    "a period is judged on its last day": Mutant(
+        chapters.closing, _a_day_early, in_modules("due", "judging", "evaluate")
+    ),
+    "empty periods are forgotten": Mutant(chapters.closing, _no_empty_periods, DAYS),
+    "starts_on is ignored": Mutant(
+        chapters.closing, _from_the_beginning, in_modules("due", "judging", "evaluate")
+    ),
+    "a period that ends is not judged": Mutant(chapters.closing, _no_days, DAYS),
+    "late at a period's end goes by the new day": Mutant(
+        chapters.closing, _late_by_the_new_day, in_modules("is_late", "flips")
+    ),
+    "what is judged at the end is news in its own period only": Mutant(
+        chapters.closing, _until_its_end, in_modules("active_until", "flips")
+    ),
+    "lt is taken for lte": Mutant(
+        chapters.closing, _taken_for("lt", "lte"), (f"{RULES}.range_of",)
+    ),
+    "eq is taken for lte": Mutant(
+        chapters.closing, _taken_for("eq", "lte"), (f"{RULES}.range_of",)
+    ),
+    "net is spending minus income": Mutant(
+        chapters.closing, _net_is_spending, in_modules("total_of", "judging", "evaluate")
+    ),
+    "a count counts refunds": Mutant(chapters.closing, _every_row, (f"{ENGINE}.statements.sums",)),
+    "all is taken for any": Mutant(
+        chapters.combinations, _joined_by("any"), (f"{RULES}.Rule.holds",)
+    ),
+    "any is taken for all": Mutant(
+        chapters.combinations, _joined_by("all"), (f"{RULES}.Rule.holds",)
+    ),
+    "other conditions start no revision": Mutant(
+        chapters.combinations,
+        _same_conditions,
+        ("budget.models.threshold.Threshold.conditions_move",),
+    ),
+    "a parent counts its own rows only": Mutant(
+        chapters.tree, _no_subtrees, (f"{RULES}.Rules.subtrees",)
+    ),
+    "a parent counts its children but not theirs": Mutant(
+        chapters.tree, _only_children, (f"{RULES}.Rules.subtrees",)
+    ),
+    "a category that moves is not evaluated": Mutant(
+        chapters.tree, _only_hung, (f"{WRITES}.category_written",)
+    ),
+    "a rollover is not followed forward": Mutant(
+        chapters.rollover, _not_forward, (f"{JUDGING}.spans_of_row",)
+    ),
+    "a rollover's cap is ignored": Mutant(chapters.rollover, _no_cap, (f"{JUDGING}.carry",)),
+    "a debt is forgiven": Mutant(
+        chapters.rollover, _no_debts, in_modules("limit_of", "judging", "evaluate")
+    ),
+    "a rollover begins a period too early": Mutant(
+        chapters.rollover, _one_link_more, (f"{JUDGING}.windows_of_chain",)
+    ),
+    "a forecast resolves right below its limit": Mutant(
+        chapters.forecast, _closed_in_between, (f"{JUDGING}.forecast_verdict",)
+    ),
+    "a forecast is given from the first day": Mutant(
+        chapters.forecast, _from_the_first_day, in_modules("forecast_given", "judging")
+    ),
+    "a forecast is rounded down": Mutant(
+        chapters.forecast, _rounded_down, in_modules("forecast_of", "judging", "evaluate")
+    ),
+    "a snooze ends with the episode": Mutant(
+        chapters.verbs_and_days, _woken, (f"{EVALUATE}.write_flips",)
+    ),
+    "the tick forgets users with periods that end": Mutant(
+        chapters.verbs_and_days, _tick_forgets, (f"{ENGINE}.tick.pairs_of_day",)
+    ),
+    "an explanation leaves out refunds": Mutant(
+        chapters.spending, _no_refunds, (f"{ENGINE}.explain.types_of",)
+    ),
+    "a page of an explanation repeats a row": Mutant(
+        chapters.spending, _twice, (f"{ENGINE}.explain.counting",)
+    ),
+    "all levels reached at once have one message": Mutant(
+        chapters.spending, _no_words, (f"{ENGINE}.answers.level_words",)
+    ),
+    "nothing is kept of what an edit ends": Mutant(
+        chapters.combinations, _never, (f"{WRITES}.keep_revision",)
+    ),
+    "an edit keeps what the threshold has become": Mutant(
+        chapters.spending, _keeps_the_new, (f"{WRITES}.keep_revision",)
+    ),
+    "a preview ends with its last row": Mutant(
+        chapters.closing, _not_to_the_end, (f"{ENGINE}.replay.replay",)
+    ),
+    "a preview does not follow the days": Mutant(
+        chapters.closing, _no_days, (f"{ENGINE}.replay.pairs_of_day",)
+    ),
+}

@@ -1,0 +1,214 @@
+"""The tick: every user's day, whoever lives where."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Profile
+from budget import engine
+from budget.models import Alert, AlertEvent, Ledger, Threshold
+from budget.tests.base import at
+from budget.tests.people import limit, make_user, open_levels, spend
+
+pytestmark = pytest.mark.django_db
+
+
+def settle(user: User, zone: str) -> None:
+    profile = Profile.objects.get(user=user)
+    profile.time_zone = zone
+    profile.save()
+
+
+def day_of(user: User) -> date:
+    return Ledger.objects.get(user=user).as_of
+
+
+def test_each_user_is_moved_when_the_day_begins_where_they_live() -> None:
+    with at("2018-03-05T09:30"):
+        zones = {"Pacific/Kiritimati": "kim", "Europe/Berlin": "bea", "America/New_York": "nat"}
+        users = {zone: make_user(name) for zone, name in zones.items()}
+        for zone, user in users.items():
+            settle(user, zone)
+    # In Kiritimati it is the 6th from 10:00 UTC on.
+    with at("2018-03-05T10:30"):
+        assert engine.lag().users == 1
+        assert engine.lag().seconds == 30 * 60
+        assert engine.tick() == 1
+    assert [str(day_of(user)) for user in users.values()] == [
+        "2018-03-06",
+        "2018-03-05",
+        "2018-03-05",
+    ]
+    with at("2018-03-06T04:59"):
+        assert engine.tick() == 1
+        assert engine.tick() == 0
+    with at("2018-03-06T05:01"):
+        assert engine.tick() == 1
+        assert engine.lag() == (0, 0)
+    assert {str(day_of(user)) for user in users.values()} == {"2018-03-06"}
+
+
+def test_a_day_that_a_country_left_out_is_left_out() -> None:
+    """Samoa went from 29 to 31 December 2011."""
+    with at("2011-12-30T09:00"):
+        user = make_user()
+        settle(user, "Pacific/Apia")
+        limit(user, "10", "daily", operator="lte", levels=[100])
+    assert str(day_of(user)) == "2011-12-29"
+    with at("2011-12-30T10:30"):
+        engine.tick()
+    assert str(day_of(user)) == "2011-12-31"
+    # The day that was not is a finished day without spending all the same.
+    assert [day for day, _ in open_levels(user)] == ["2011-12-29", "2011-12-30"]
+
+
+def test_an_hour_that_comes_twice_moves_nobody_twice() -> None:
+    with at("2018-10-27T21:30"):
+        user = make_user()
+        settle(user, "Europe/Berlin")
+        limit(user, "10", "daily", operator="lte", levels=[100])
+    for moment in ("2018-10-27T22:30", "2018-10-28T00:30", "2018-10-28T01:30"):
+        with at(moment):
+            engine.tick()
+    assert [day for day, _ in open_levels(user)] == ["2018-10-27"]
+    assert AlertEvent.objects.filter(user=user).count() == 1
+
+
+def test_a_new_day_moves_windows_closes_periods_and_forecasts_anew() -> None:
+    with at("2018-03-02T12:00"):
+        user = make_user()
+        limit(user, "50", "rolling", days=3, levels=[100], name="three days")
+        limit(user, "70", "monthly", operator="lt", levels=[100], name="frugal")
+        limit(user, "200", "monthly", forecast=True, levels=[100], name="pace")
+        spend(user, "60", "2018-03-02")
+    assert [alert.kind for alert in Alert.objects.open()] == ["threshold"]
+    with at("2018-03-04T12:00"):
+        engine.tick()
+    # 60 in four of 31 days; three are less than a tenth of them.
+    pace = Alert.objects.get(kind="forecast")
+    assert (pace.status, pace.then_total) == ("open", Decimal("465.00"))
+    with at("2018-04-01T12:00"):
+        engine.tick()
+    shown = {
+        (alert.threshold.name if alert.threshold else "", alert.kind): alert.status
+        for alert in Alert.objects.select_related("threshold")
+    }
+    assert shown == {
+        ("three days", "threshold"): "resolved",
+        ("pace", "forecast"): "resolved",
+        ("frugal", "threshold"): "open",
+    }
+    causes = AlertEvent.objects.order_by("seq").values_list("kind", "cause")
+    assert list(causes) == [
+        ("opened", "transaction"),
+        ("opened", "day"),
+        ("resolved", "day"),
+        ("opened", "period_end"),
+        ("resolved", "period_end"),
+    ]
+
+
+def test_a_rolling_window_that_leaves_its_tipping_row_names_the_next() -> None:
+    with at("2018-03-01T12:00"):
+        user = make_user()
+        limit(user, "50", "rolling", days=3, levels=[100])
+        spend(user, "60", "2018-03-01")
+    with at("2018-03-02T12:00"):
+        second = spend(user, "55", "2018-03-02")
+    with at("2018-03-04T12:00"):
+        engine.tick()
+    alert = Alert.objects.get()
+    assert (alert.status, alert.transaction_id) == ("open", second.pk)
+
+
+def test_batches_of_any_size_do_the_same() -> None:
+    with at("2018-03-05T12:00"):
+        users = [make_user(f"user {number}") for number in range(5)]
+        for number, user in enumerate(users):
+            spend(user, f"{number * 10 + 1}", "2018-03-05")
+            limit(user, "20", "daily", operator="lte", levels=[100])
+    told: list[int] = []
+    with at("2018-03-06T12:00"):
+        assert engine.tick(batch=2, progress=told.append) == 5
+    assert told == [2, 2, 1]
+    assert [len(open_levels(user)) for user in users] == [1, 1, 0, 0, 0]
+    assert not any(engine.reconcile(user.pk) for user in users)
+
+
+def test_the_statements_of_a_batch_do_not_grow_with_its_users() -> None:
+    def queries(count: int, day: int) -> int:
+        with at(f"2018-03-{day:02}T12:00"):
+            for number in range(count):
+                limit(make_user(f"{day} {number}"), "20", "daily", operator="lte", levels=[100])
+        with at(f"2018-03-{day + 1:02}T12:00"), CaptureQueriesContext(connection) as ran:
+            engine.tick()
+        return len(ran)
+
+    assert queries(9, 9) <= queries(2, 5)
+
+
+def test_the_command_says_how_many_and_how_fast() -> None:
+    with at("2018-03-05T12:00"):
+        make_user()
+    out = StringIO()
+    with at("2018-03-06T12:00"):
+        call_command("tick", stdout=out)
+    assert out.getvalue().startswith("1 user moved to a new day in ")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite locks no single row")
+def test_a_ledger_that_is_being_written_to_is_waited_for_last() -> None:
+    """The batch passes over it, so that one slow writer holds nobody else up."""
+    import threading
+
+    from django.db import connections, transaction
+
+    from budget.models.ledger import lock_ledger
+
+    with at("2018-03-05T12:00"):
+        slow, other = make_user("slow"), make_user("other")
+    held, seen = threading.Event(), threading.Event()
+
+    def write() -> None:
+        try:
+            with transaction.atomic():
+                lock_ledger(slow.pk)
+                held.set()
+                seen.wait(60)
+        finally:
+            connections.close_all()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    held.wait(60)
+    moved: list[date] = []
+
+    def progress(users: int) -> None:
+        moved.append(day_of(other))
+        seen.set()
+
+    with at("2018-03-06T12:00"):
+        assert engine.tick(progress=progress) == 2
+    writer.join()
+    assert moved[0] == date(2018, 3, 6)
+    assert day_of(slow) == date(2018, 3, 6)
+
+
+def test_a_threshold_is_judged_for_all_the_days_since_anybody_looked() -> None:
+    with at("2018-03-05T12:00"):
+        user = make_user()
+        threshold = limit(user, "5", "daily", operator="lte", levels=[100])
+        spend(user, "6", "2018-03-07")
+    assert Threshold.objects.get(pk=threshold.pk).starts_on == date(2018, 3, 5)
+    with at("2018-03-09T12:00"):
+        engine.tick()
+    assert [day for day, _ in open_levels(user)] == ["2018-03-05", "2018-03-06", "2018-03-08"]
