@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+
+    def ready(self) -> None:
+        # Of the project as a whole, which is no app of its own.
+        from financial_alerts.checks import register_checks
+
+        register_checks()

@@ -27,8 +27,12 @@ TOKEN_PREFIX = "fa_"  # noqa: S105 - what every token starts with
 
 @lru_cache(maxsize=1)
 def time_zones() -> frozenset[str]:
-    """Every IANA name; looked up once, because that reads the whole zone database."""
-    return frozenset(zoneinfo.available_timezones())
+    """UTC and every IANA name of an area and a place; looked up once, as that reads all of them.
+
+    Other names there are old ones of countries, or stand for no place: Factory, and localtime,
+    which is whatever this machine is set to.
+    """
+    return frozenset(name for name in zoneinfo.available_timezones() if "/" in name) | {"UTC"}
 
 
 def validate_time_zone(name: str) -> None:

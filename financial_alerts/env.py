@@ -26,17 +26,30 @@ from pydantic import (
 
 # A secret may come as NAME, or as NAME_FILE: the path of a file that holds it. Docker, Kubernetes
 # and the like mount secrets so, and a file does not show in a process listing.
-FILE_VARIABLES = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+FILE_VARIABLES = (
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "DATABASE_URL",
+    "REPLICA_DATABASE_URL",
+    "DATABASE_OWNER_PASSWORD",
+    "DATABASE_APP_PASSWORD",
+    "DATABASE_APP_NEXT_PASSWORD",
+    "REDIS_URL",
+    "EMAIL_URL",
+    "SENTRY_DSN",
+)
 
 _PLACEHOLDER = re.compile(r"insecure|secret|change.?me|placeholder|example|replace", re.IGNORECASE)
 _HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]|\*", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.IGNORECASE)
-_SCHEMES = ("sqlite", "postgres", "postgresql")
+_POSTGRES = ("postgres", "postgresql")
+_SCHEMES = ("sqlite", *_POSTGRES)
 # The usual port of each way to speak to a mail server.
 _MAIL_PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
 _SECONDS = {"s": 1, "min": 60, "h": 60 * 60, "day": 24 * 60 * 60}
 _RATE = re.compile(rf"([0-9]{{1,9}})/({'|'.join(_SECONDS)})")
 _YEAR = 365 * 24 * 60 * 60
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 def _split(value: object) -> object:
@@ -78,6 +91,11 @@ class Environment(BaseModel):
     ALLOWED_HOSTS: CommaList = Field(default_factory=list, validate_default=True)
     CSRF_TRUSTED_ORIGINS: CommaList = Field(default_factory=list)
     DATABASE_URL: SecretStr = SecretStr("sqlite:///db.sqlite3")
+    REPLICA_DATABASE_URL: SecretStr | None = None
+    DATABASE_OWNER_PASSWORD: SecretStr | None = None
+    DATABASE_APP_USER: str | None = None
+    DATABASE_APP_PASSWORD: SecretStr | None = None
+    DATABASE_APP_NEXT_PASSWORD: SecretStr | None = None
     CONN_MAX_AGE: Annotated[int, Field(ge=0, le=86_400)] = 60
     SECURE_SSL_REDIRECT: bool | None = None
     SECURE_HSTS_SECONDS: Annotated[int, Field(ge=0, le=2 * _YEAR)] | None = None
@@ -95,6 +113,9 @@ class Environment(BaseModel):
     THROTTLE_ADDRESS: Rate = (3000, 60)
     THROTTLE_UNAUTHENTICATED: Rate = (60, 60)
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    SLOW_REQUEST_MS: Annotated[int, Field(ge=0, le=_DAY_MS)] = 1000
+    SLOW_QUERY_MS: Annotated[int, Field(ge=0, le=_DAY_MS)] = 200
+    SENTRY_DSN: SecretStr | None = None
 
     @property
     def ssl_redirect(self) -> bool:
@@ -185,6 +206,26 @@ class Environment(BaseModel):
     def _database_is_known(cls, url: SecretStr) -> SecretStr:
         database_of(url.get_secret_value())
         return url
+
+    @field_validator("REPLICA_DATABASE_URL")
+    @classmethod
+    def _replica_is_of_postgresql(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        database_of(url.get_secret_value())
+        primary = info.data.get("DATABASE_URL")
+        both = [url] if primary is None else [url, primary]
+        if any(urlsplit(each.get_secret_value()).scheme not in _POSTGRES for each in both):
+            raise ValueError("only PostgreSQL has replicas: DATABASE_URL and this must be of it")
+        return url
+
+    @field_validator("SENTRY_DSN")
+    @classmethod
+    def _dsn_is_one(cls, dsn: SecretStr) -> SecretStr:
+        parts = urlsplit(dsn.get_secret_value())
+        if parts.scheme not in ("http", "https") or not (parts.username and parts.hostname):
+            raise ValueError("not a DSN such as https://KEY@HOST/PROJECT")
+        if not parts.path.rpartition("/")[2].isdigit():
+            raise ValueError("names no project: https://KEY@HOST/PROJECT")
+        return dsn
 
     @field_validator("LOG_LEVEL", mode="before")
     @classmethod

@@ -1,12 +1,18 @@
 """Log lines: of which request each is, in words for people or in JSON for machines.
 
 What people store is nobody's business here: no line has a query string, a body or a header.
+docs/operations.md lists the fields; metrics are made of them, so they stay as they are.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+import sys
+import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from smtplib import SMTPException
 from types import TracebackType
@@ -24,16 +30,24 @@ API = ("/api/", "/_allauth/")
 
 # Has one line for each request to the API.
 access = logging.getLogger("financial_alerts.access")
+# Have a line for each request and statement that took long.
+slow_request = logging.getLogger("financial_alerts.slow_request")
+slow_query = logging.getLogger("financial_alerts.slow_query")
+# Has a line for each run of a command that runs by the clock.
+commands = logging.getLogger("financial_alerts.command")
 
 # Whatever else is attached to a record stays out: Django attaches the request, whose text has the
 # query string in it.
-EXTRA = ("method", "route", "status", "ms", "queries", "user", "credential")
-FIELDS = ("request_id", *EXTRA)
+OF_REQUEST = ("method", "route", "status", "ms", "queries", "db_ms", "user", "credential")
+OF_QUERY = ("database", "statement")
+OF_COMMAND = ("command", "outcome", "result")
+FIELDS = ("request_id", *OF_REQUEST, *OF_QUERY, *OF_COMMAND)
 
 # Errors whose text is about machines and code. Any other may quote what was sent: PostgreSQL names
 # the row that broke a rule, int() the text that is no number.
 SPEAKING = (
     AttributeError,
+    ImportError,
     ImproperlyConfigured,
     InterfaceError,
     NameError,
@@ -44,16 +58,91 @@ SPEAKING = (
 )
 
 
+# In the text of a statement: strings (also in dollars) and numbers, and lists of placeholders.
+LITERAL = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|(?<![\w%$.])\d+(?:\.\d+)?\b", re.DOTALL)
+PLACEHOLDERS = re.compile(r"%s(?:, ?%s)+")
+# Characters of a statement that are logged.
+STATEMENT = 1000
+
+
 class RequestFilter(logging.Filter):
-    """Adds the request's id; drops what the line of the request itself says better."""
+    """Adds the request's id; drops what the line of the request itself says better.
+
+    Addresses may have words of a person in them, or the key of a mail: a route stands in for them.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
+        request = getattr(record, "request", None)
+        path = getattr(request, "path", "")
+        if path:
+            hide(record, path, route_of(request) or "-")
+        if record.name.startswith("gunicorn") and record.exc_info:
+            record.msg, record.args = "A request failed while it was answered", ()
         if not access.isEnabledFor(logging.INFO):
             return True
-        path = getattr(getattr(record, "request", None), "path", "")
         told = record.name == "django.request" and path.startswith(API) and not record.exc_info
         return not told
+
+
+def hide(record: logging.LogRecord, path: str, route: str) -> None:
+    """Put the route in the place of the path, in what a message is made of."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(route if arg == path else arg for arg in record.args)
+    if isinstance(record.msg, str):
+        record.msg = record.msg.replace(path, route) if len(path) > 1 else record.msg
+
+
+def route_of(request: Any) -> str | None:
+    """The pattern that a request's address has met; None where it has met none, or not yet."""
+    match = getattr(request, "resolver_match", None)
+    return match.route if match else None
+
+
+def without_literals(statement: str) -> str:
+    """A statement as it can be told: its values are parameters, but some may stand in its text."""
+    bare = PLACEHOLDERS.sub("%s, ...", LITERAL.sub("?", statement))
+    return " ".join(bare.split())[:STATEMENT]
+
+
+def milliseconds(started: float) -> float:
+    """Since a moment of time.perf_counter()."""
+    return round((time.perf_counter() - started) * 1000, 1)
+
+
+@contextmanager
+def command_result(command: str) -> Iterator[dict[str, int]]:
+    """One line at the end of a command that runs by the clock, also of one that fails.
+
+    The dictionary is for what it has found, as whole numbers by name: no names of people.
+    """
+    started, result, outcome = time.perf_counter(), dict[str, int](), "failed"
+    try:
+        yield result
+        outcome = "ok"
+    finally:
+        said = {
+            "command": command,
+            "outcome": outcome,
+            "ms": milliseconds(started),
+            "result": result,
+        }
+        level = logging.INFO if outcome == "ok" else logging.ERROR
+        commands.log(level, "%(command)s: %(outcome)s in %(ms)s ms, %(result)s", said, extra=said)
+
+
+def log_crash(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """A sys.excepthook: what ends a process is a line, too, and quotes no data."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    if not logging.root.handlers:
+        # It has ended so early that nobody has set up any.
+        handler = logging.StreamHandler()
+        handler.setFormatter(Json())
+        handler.addFilter(RequestFilter())
+        logging.root.addHandler(handler)
+    logging.getLogger("financial_alerts").critical("Ended", exc_info=(kind, error, trace))
 
 
 class Json(JsonFormatter):

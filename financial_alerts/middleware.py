@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
 from django.conf import settings
 from django.core.signals import request_finished
-from django.db import connection
+from django.db import connections
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from accounts.refusals import bare_refusal, within_allauth
 from budget.http.problems import answer_to
-from financial_alerts.logs import API, access, request_id
+from financial_alerts.logs import (
+    API,
+    access,
+    milliseconds,
+    request_id,
+    route_of,
+    slow_query,
+    slow_request,
+    without_literals,
+)
 from financial_alerts.throttle import ADDRESS, Throttled, address_of, counts_of, fields, spend
 
 ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -40,11 +49,9 @@ class RequestLog:
         # Anything else could forge a line of the log, or a header of the answer.
         request_id.set(sent if ID.fullmatch(sent) else uuid.uuid4().hex)
         line = Line(request)
-        with connection.execute_wrapper(line.count):
+        with line.watching():
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id.get()
-        if not request.path.startswith(API) or not access.isEnabledFor(logging.INFO):
-            return response
         if isinstance(response, StreamingHttpResponse):
             chunks = cast(Iterable[bytes], response.streaming_content)
             response.streaming_content = line.at_end_of(chunks, response)
@@ -66,36 +73,74 @@ class Line:
         self.request = request
         self.started = time.perf_counter()
         self.queries = 0
+        self.db_ms = 0.0
 
-    def count(self, execute: Callable[..., Any], *args: Any) -> Any:
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Count the queries, of every database there is."""
+        with ExitStack() as stack:
+            for database in connections.all():
+                stack.enter_context(database.execute_wrapper(self.count))
+            yield
+
+    def count(
+        self,
+        execute: Callable[..., Any],
+        statement: str,
+        params: Any,
+        many: bool,
+        context: dict[str, Any],
+    ) -> Any:
         """A wrapper of Django's for each query."""
-        self.queries += 1
-        return execute(*args)
+        started = time.perf_counter()
+        try:
+            return execute(statement, params, many, context)
+        finally:
+            ms = milliseconds(started)
+            self.queries += 1
+            self.db_ms += ms
+            if ms >= settings.SLOW_QUERY_MS:
+                self.write_query(statement, context["connection"].alias, ms)
+
+    def write_query(self, statement: str, database: str, ms: float) -> None:
+        said = {
+            "method": self.request.method,
+            "route": route_of(self.request),
+            "ms": ms,
+            "database": database,
+            "statement": without_literals(statement),
+        }
+        slow_query.warning("%(ms)s ms on %(database)s: %(statement)s", said, extra=said)
 
     def at_end_of(
         self, chunks: Iterable[bytes], response: StreamingHttpResponse
     ) -> Iterator[bytes]:
         """The chunks; then the line, also where the client has gone away before."""
         try:
-            with connection.execute_wrapper(self.count):
+            with self.watching():
                 yield from chunks
         finally:
             self.write(response)
 
     def write(self, response: HttpResponseBase) -> None:
-        match = self.request.resolver_match
+        """The line of a request to the API, and one more of any request that took long."""
         credential = getattr(self.request, "credential", None)
+        ms = milliseconds(self.started)
         said = {
             "method": self.request.method,
-            "route": match.route if match else None,
+            "route": route_of(self.request),
             "status": response.status_code,
-            "ms": round((time.perf_counter() - self.started) * 1000, 1),
+            "ms": ms,
             "queries": self.queries,
+            "db_ms": round(self.db_ms, 1),
             "user": credential.user.pk if credential else None,
             "credential": credential.key if credential else None,
         }
         form = "%(method)s %(route)s: %(status)s in %(ms)s ms, %(queries)s queries, %(credential)s"
-        access.info(form, said, extra=said)
+        if self.request.path.startswith(API):
+            access.info(form, said, extra=said)
+        if ms >= settings.SLOW_REQUEST_MS:
+            slow_request.warning(form, said, extra=said)
 
 
 class AddressThrottle:

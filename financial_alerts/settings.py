@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
 from dotenv import load_dotenv
 
-from financial_alerts import env
+from financial_alerts import env, logs
 
 # Lets ModelAdmin[Transaction] and its like be written as base classes.
 django_stubs_ext.monkeypatch()
@@ -80,7 +81,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # The first two see every answer, also those that the others refuse with.
+    # Probes call by address, over plain HTTP, as no other request may.
+    "financial_alerts.health.Health",
+    # These two see every other answer, also those that the rest refuses with.
     "financial_alerts.middleware.RequestLog",
     "financial_alerts.middleware.SecurityHeaders",
     "corsheaders.middleware.CorsMiddleware",
@@ -116,8 +119,26 @@ ROOT_URLCONF = "financial_alerts.urls"
 WSGI_APPLICATION = "financial_alerts.wsgi.application"
 
 
-def database(url: str) -> dict[str, Any]:
-    """Give the settings of the one database, with what each kind needs to serve many writers."""
+# Of libpq, all on this side of the connection: what a server is told at the start, a pooler would
+# not pass on. Timeouts of statements and locks are therefore set on the role (deploy/database).
+# Seconds, but tcp_user_timeout in milliseconds: a server that has gone without a word, as in a
+# failover, is noticed within 25 s by a connection that waits for it, within 15 s by one that sends.
+CONNECTION = {
+    "application_name": "financial_alerts",
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+
+def database(url: str, **connection: int) -> dict[str, Any]:
+    """Give the settings of a database, with what each kind needs to serve many writers.
+
+    connection: defaults of PostgreSQL's connection that differ; the URL has the last word.
+    """
     settings = env.database_of(url)
     settings["CONN_MAX_AGE"] = environment.CONN_MAX_AGE
     if settings["ENGINE"] == "django.db.backends.sqlite3":
@@ -133,12 +154,30 @@ def database(url: str) -> dict[str, Any]:
         }
     else:
         settings["CONN_HEALTH_CHECKS"] = True
-        named = {"application_name": "financial_alerts", "connect_timeout": 10}
-        settings["OPTIONS"] = named | settings.get("OPTIONS", {})
+        # A cursor of the server's lives on one connection, and a pooler hands out another one for
+        # each transaction.
+        settings["DISABLE_SERVER_SIDE_CURSORS"] = True
+        settings["OPTIONS"] = CONNECTION | connection | settings.get("OPTIONS", {})
     return settings
 
 
 DATABASES = {"default": database(environment.DATABASE_URL.get_secret_value())}
+if environment.REPLICA_DATABASE_URL is not None:
+    # No request waits long for what the primary can answer, too.
+    replica_url = environment.REPLICA_DATABASE_URL.get_secret_value()
+    DATABASES["replica"] = database(replica_url, connect_timeout=2)
+# What `manage.py database_roles` sets, "next" on the login that DATABASE_APP_USER is not; the
+# service connects with what DATABASE_URL says.
+DATABASE_APP_USER = environment.DATABASE_APP_USER
+ROLE_PASSWORDS = {
+    role: password.get_secret_value()
+    for role, password in (
+        ("owner", environment.DATABASE_OWNER_PASSWORD),
+        ("app", environment.DATABASE_APP_PASSWORD),
+        ("next", environment.DATABASE_APP_NEXT_PASSWORD),
+    )
+    if password is not None
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Shared by every process, because limits that each one counts on its own are no limits. Redis where
@@ -148,7 +187,10 @@ database_cache = {
     "LOCATION": "accounts_cache",
     "OPTIONS": {"MAX_ENTRIES": 100_000},
 }
-CACHES: dict[str, dict[str, Any]] = {"default": database_cache}
+CACHES: dict[str, dict[str, Any]] = {
+    "default": database_cache,
+    "summaries": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 if environment.REDIS_URL is not None:
     redis = {
@@ -162,6 +204,8 @@ if environment.REDIS_URL is not None:
         # Sessions are rows of the database either way. A session that was ended while Redis was
         # down must not live on there for the month that it was kept for: hence `longest` (seconds).
         "sessions": redis | {"OPTIONS": {"fallback": "nothing", "longest": 300}},
+        # Summaries, each for one version of a ledger; worked out anew while Redis is down.
+        "summaries": redis | {"OPTIONS": {"fallback": "nothing"}},
         "nothing": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
     }
     SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
@@ -267,6 +311,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = "financial_alerts.formats"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -282,6 +327,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": STATIC_STORAGE},
 }
+
+SLOW_REQUEST_MS = environment.SLOW_REQUEST_MS
+SLOW_QUERY_MS = environment.SLOW_QUERY_MS
 
 LOGGING = {
     "version": 1,
@@ -299,6 +347,17 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": environment.LOG_LEVEL},
-    # Django gives this logger a handler and a level of its own; with them a line would come twice.
-    "loggers": {"django": {"handlers": [], "level": environment.LOG_LEVEL}},
+    # These come with handlers and levels of their own; with them a line would come twice, and those
+    # of gunicorn's workers would quote addresses and what an exception says.
+    "loggers": {
+        name: {"handlers": [], "level": environment.LOG_LEVEL, "propagate": True}
+        for name in ("django", "gunicorn.error")
+    },
 }
+if not DEBUG:
+    sys.excepthook = logs.log_crash
+if environment.SENTRY_DSN is not None:
+    # Imported only where it is wanted: it costs a tenth of a second.
+    from financial_alerts import sentry
+
+    sentry.start(environment.SENTRY_DSN.get_secret_value())

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import zoneinfo
-
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.models import Profile
+from accounts.models import Profile, time_zones
 from financial_alerts.admin.base import LedgerAdmin, OwnedForm
 
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def time_zones() -> list[tuple[str, str]]:
-    return [(name, name) for name in sorted(zoneinfo.available_timezones())]
+def zone_choices() -> list[tuple[str, str]]:
+    return [(name, name) for name in sorted(time_zones())]
 
 
 class ProfileForm(OwnedForm):
-    time_zone = forms.ChoiceField(choices=time_zones)
+    time_zone = forms.ChoiceField(choices=zone_choices)
     week_start = forms.TypedChoiceField(coerce=int, choices=list(enumerate(WEEK, 1)))
     month_start = forms.IntegerField(min_value=1, max_value=28, help_text="A day from 1 to 28.")
     currency = forms.CharField(max_length=3, help_text="ISO 4217 code of every amount.")

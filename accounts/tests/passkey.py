@@ -20,10 +20,6 @@ def text_of(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def bytes_of(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
 class Passkey:
     """One credential, made for one origin. user: the handle that it was made under."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from unittest import mock
 
 from allauth.account.models import EmailAddress
@@ -105,9 +104,6 @@ class SignUpTest(AccountTestCase):
         self.assertEqual(User.objects.filter(email__iexact="alice@example.com").count(), 1)
         told = [sent for sent in mail.outbox if sent.subject == "You have an account already"]
         self.assertEqual([sent.to for sent in told], [["alice@example.com"]] * 2)
-
-    def try_it(self, email: str) -> Any:
-        return Phone().account("POST", "auth/signup", {**ALICE, "email": email}, status=401)
 
     def test_only_one_of_two_can_confirm_an_address(self) -> None:
         first = Phone()

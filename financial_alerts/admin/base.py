@@ -18,6 +18,7 @@ from budget.models import LedgerModel
 from budget.models.ledger import lock_ledger
 from budget.models.text import NOT_A_SLUG, SLUG_LENGTH
 from financial_alerts.admin.links import link, page_url
+from financial_alerts.admin.log import MarkingAdmin
 from financial_alerts.admin.paging import BoundedPaginator
 from financial_alerts.admin.picking import (
     OneUserChangeList,
@@ -65,7 +66,7 @@ class BigTableAdmin(admin.ModelAdmin[M]):
         return ("id",) if chosen_user(request) is None else ("id", *self.user_sortable)
 
 
-class OwnedAdmin(BigTableAdmin[M]):
+class OwnedAdmin(MarkingAdmin[M], BigTableAdmin[M]):
     """Rows that belong to users: the list is narrowed to one user first, then searched by text."""
 
     list_filter: ClassVar[tuple[Any, ...]] = (("user", PickFilter),)

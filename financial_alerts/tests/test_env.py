@@ -211,6 +211,7 @@ def test_the_example_lists_every_variable_and_is_not_good_as_it_is() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     listed = re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE)
     outside = {"DOTENV_PATH", "TEST_DATABASE_URL", "SAMPLE_DATA"}
+    outside |= {"GUNICORN_THREADS", "LISTEN_ADDRESS", "PORT", "WEB_CONCURRENCY"}
     assert sorted(listed) == sorted({*env.VARIABLES, *outside})
     said = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY: missing"):
@@ -255,6 +256,42 @@ def test_each_way_to_a_mail_server_has_its_port_and_its_tls() -> None:
     assert env.mail_of("smtp://localhost") == env.MailServer("localhost", 25)
     assert env.mail_of("submission://u:p@h") == env.MailServer("h", 587, "u", "p", starttls=True)
     assert env.mail_of("smtps://u:p@h:2465/") == env.MailServer("h", 2465, "u", "p", tls=True)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "sentry.example.com/1",
+        "https://sentry.example.com/1",
+        "https://hunter2@sentry.example.com/",
+        "ftp://hunter2@sentry.example.com/1",
+    ],
+)
+def test_a_dsn_names_a_key_a_host_and_a_project(dsn: str) -> None:
+    told = problems(SENTRY_DSN=dsn)
+    assert list(told) == ["SENTRY_DSN"]
+    assert "hunter2" not in told["SENTRY_DSN"]
+    env.read(PRODUCTION | {"SENTRY_DSN": "https://hunter2@sentry.example.com/1"})
+
+
+def test_only_postgresql_has_a_replica() -> None:
+    primary, replica = "postgres://u:hunter2@db/name", "postgres://u:hunter2@replica/name"
+    env.read(PRODUCTION | {"DATABASE_URL": primary, "REPLICA_DATABASE_URL": replica})
+    for said in (
+        {"REPLICA_DATABASE_URL": replica},
+        {"DATABASE_URL": primary, "REPLICA_DATABASE_URL": "sqlite:///other"},
+        {"DATABASE_URL": primary, "REPLICA_DATABASE_URL": "replica"},
+    ):
+        told = problems(**said)
+        assert list(told) == ["REPLICA_DATABASE_URL"]
+        assert "hunter2" not in told["REPLICA_DATABASE_URL"]
+
+
+@pytest.mark.parametrize("name", ["SLOW_REQUEST_MS", "SLOW_QUERY_MS"])
+@pytest.mark.parametrize("value", ["-1", "fast", "86400001"])
+def test_slow_is_a_number_of_milliseconds(name: str, value: str) -> None:
+    assert list(problems(**{name: value})) == [name]
+    env.read(PRODUCTION | {name: "0"})
 
 
 @pytest.mark.parametrize("sender", ["alerts", "Alerts <alerts>", "<>", "@example.com"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,3 +182,43 @@ def test_what_is_missing_on_one_python_alone_is_seen(files: Files) -> None:
     locked = set(files.locked("default")) - {"async-timeout"}
     assert missing(locked, "3.11.0") == {"async-timeout"}
     assert missing(locked, "3.12.0") == set()
+
+
+OUR_OWN = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+RUNTIME = {"accounts", "budget", "financial_alerts", "gunicorn.conf.py", "manage.py"}
+# Stand-ins for AWS, in an environment of their own.
+ELSEWHERE = {"awscli", "ministack"}
+INSTALLED = packages_distributions()
+
+
+def modules() -> Iterator[Path]:
+    """Give the files of our own code, from the root of the project."""
+    ours = (path for folder in OUR_OWN for path in (ROOT / folder).rglob("*.py"))
+    return (path.relative_to(ROOT) for path in (*ROOT.glob("*.py"), *ours))
+
+
+def imported(code: str) -> set[str]:
+    """Give the packages that a file imports from elsewhere, by the names they are installed by."""
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    tops = {name.partition(".")[0] for name in names} - {*OUR_OWN, *ELSEWHERE, "conftest"}
+    return {canonicalize_name(INSTALLED[name][0]) for name in tops - sys.stdlib_module_names}
+
+
+def test_what_is_imported_stands_in_the_pipfile(files: Files) -> None:
+    """And not by luck, because something else happens to need it."""
+    pipfile = tomllib.loads(files.pipfile)
+    runtime = set(pipfile["packages"])
+    for place in modules():
+        served = place.parts[0] in RUNTIME and "tests" not in place.parts
+        listed = runtime if served else runtime | set(pipfile["dev-packages"])
+        assert imported((ROOT / place).read_text(encoding="utf-8")) <= listed, place
+
+
+def test_an_import_is_seen_wherever_it_stands() -> None:
+    code = "import json, yaml\nfrom budget import http\ndef f():\n    from django.db import x\n"
+    assert imported(code) == {"pyyaml", "django"}

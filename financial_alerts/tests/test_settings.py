@@ -11,19 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from financial_alerts.env import VARIABLES
+from financial_alerts.env import FILE_VARIABLES, VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+BUNDLE = ROOT / "deploy/aws/rds-ca/global-bundle.pem"
 PRODUCTION = {
     "SECRET_KEY": secrets.token_urlsafe(64),
     "ALLOWED_HOSTS": "alerts.example.com",
-    "DATABASE_URL": "postgres://alerts:pw@db.example.com:5432/alerts?sslmode=require",
+    "DATABASE_URL": "postgres://alerts:pw@db.example.com:5432/alerts"
+    f"?sslmode=verify-full&sslrootcert={BUNDLE}",
     "SECURE_HSTS_INCLUDE_SUBDOMAINS": "true",
     "SECURE_HSTS_PRELOAD": "true",
 }
 SERVERS = {
-    "REDIS_URL": "redis://redis.example.com:6379/0",
+    "REDIS_URL": "rediss://redis.example.com:6379/0",
     "EMAIL_URL": "smtps://alerts:pw@smtp.example.com",
+}
+SECRETS = {
+    "SECRET_KEY_FALLBACKS": secrets.token_urlsafe(64),
+    "REPLICA_DATABASE_URL": "postgres://alerts:pw@replica.example.com:5432/alerts",
+    "DATABASE_OWNER_PASSWORD": secrets.token_urlsafe(32),
+    "DATABASE_APP_PASSWORD": secrets.token_urlsafe(32),
+    "DATABASE_APP_NEXT_PASSWORD": secrets.token_urlsafe(32),
+    "SENTRY_DSN": "https://0123456789abcdef@sentry.example.com/1",
 }
 SHOW = """
 import json, django
@@ -94,8 +104,9 @@ def test_production_is_safe_without_being_asked(tmp_path: Path) -> None:
 
 def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:
     command = [str(ROOT / "manage.py"), "check", "--deploy", "--fail-level", "INFO"]
-    for more in ({}, SERVERS | {"CORS_ALLOWED_ORIGINS": "https://app.example.com"}):
-        done = start(command, PRODUCTION | more, tmp_path)
+    behind_a_proxy = {"TRUST_X_FORWARDED_PROTO": "true", "TRUSTED_PROXY_COUNT": "1"}
+    for more in ({}, behind_a_proxy | {"CORS_ALLOWED_ORIGINS": "https://app.example.com"}):
+        done = start(command, PRODUCTION | SERVERS | more, tmp_path)
         assert done.returncode == 0, done.stderr
         assert "no issues (0 silenced)" in done.stdout
 
@@ -131,9 +142,31 @@ def test_postgresql_keeps_connections_checked_and_named(tmp_path: Path) -> None:
     assert databases["default"]["CONN_HEALTH_CHECKS"] is True
     assert databases["default"]["OPTIONS"] == {
         "application_name": "financial_alerts",
-        "connect_timeout": 10,
-        "sslmode": "require",
+        "connect_timeout": 5,
+        "keepalives": 1,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
+        "sslmode": "verify-full",
+        "sslrootcert": str(BUNDLE),
     }
+    # A pooler hands out another connection for each transaction.
+    assert databases["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
+
+
+def test_the_url_has_the_last_word_about_a_connection(tmp_path: Path) -> None:
+    url = PRODUCTION["DATABASE_URL"] + "&connect_timeout=9"
+    said = {
+        "DATABASE_URL": url,
+        "REPLICA_DATABASE_URL": "postgres://u:p@replica.example.com/alerts",
+    }
+    databases = settings_of(PRODUCTION | said, tmp_path)["DATABASES"]
+    assert isinstance(databases, dict)
+    assert databases["default"]["OPTIONS"]["connect_timeout"] == 9
+    assert databases["replica"]["HOST"] == "replica.example.com"
+    assert databases["replica"]["OPTIONS"]["connect_timeout"] == 2
+    assert databases["replica"]["DISABLE_SERVER_SIDE_CURSORS"] is True
 
 
 def test_without_servers_of_its_own_it_takes_the_database_and_prints_mail(tmp_path: Path) -> None:
@@ -142,8 +175,10 @@ def test_without_servers_of_its_own_it_takes_the_database_and_prints_mail(tmp_pa
     assert settings["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
     caches = settings["CACHES"]
     assert isinstance(caches, dict)
-    assert list(caches) == ["default"]
-    assert caches["default"]["BACKEND"] == "django.core.cache.backends.db.DatabaseCache"
+    assert {name: cache["BACKEND"].rpartition(".")[2] for name, cache in caches.items()} == {
+        "default": "DatabaseCache",
+        "summaries": "DummyCache",
+    }
 
 
 def test_redis_counts_limits_and_keeps_sessions_at_hand(tmp_path: Path) -> None:
@@ -151,10 +186,11 @@ def test_redis_counts_limits_and_keeps_sessions_at_hand(tmp_path: Path) -> None:
     settings = settings_of(PRODUCTION | {"REDIS_URL": url}, tmp_path)
     caches = settings["CACHES"]
     assert isinstance(caches, dict)
-    assert {caches[name]["LOCATION"] for name in ("default", "sessions")} == {url}
+    shared = ("default", "sessions", "summaries")
+    assert {caches[name]["LOCATION"] for name in shared} == {url}
     assert settings["SESSION_ENGINE"] == "django.contrib.sessions.backends.cached_db"
     assert settings["SESSION_CACHE_ALIAS"] == "sessions"
-    for cache in ("default", "sessions"):
+    for cache in shared:
         assert caches[cache]["OPTIONS"]["fallback"] in caches
 
 
@@ -212,10 +248,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings["LOGGING"]["root"]["level"] == "DEBUG"
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL"])
+@pytest.mark.parametrize("name", FILE_VARIABLES)
 def test_a_file_variable_works_through_the_whole_settings(tmp_path: Path, name: str) -> None:
     file = tmp_path / "mounted"
-    said = PRODUCTION | SERVERS
+    said = PRODUCTION | SERVERS | SECRETS
     file.write_text(said[name])
     environ = {other: value for other, value in said.items() if other != name}
     assert settings_of(environ | {f"{name}_FILE": str(file)}, tmp_path) == settings_of(

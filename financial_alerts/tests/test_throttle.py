@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,10 +16,10 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from accounts.models import ApiToken
+from deploy.machines.programs import free_port
 from financial_alerts import throttle as module
-from financial_alerts.tests.test_cache import Server, free_port
+from financial_alerts.tests.test_cache import Server, Silent
 from financial_alerts.throttle import (
-    PATIENCE,
     PAUSE,
     SILENCE,
     Limit,
@@ -183,40 +181,31 @@ def test_it_is_said_once_a_minute(clock: Clock, caplog: pytest.LogCaptureFixture
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
-    """A server that takes connections and never answers, like a machine that is gone."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        yield f"redis://127.0.0.1:{listening.getsockname()[1]}/0"
+def silent() -> Iterator[Silent]:
+    found = Silent()
+    yield found
+    found.end()
 
 
-def test_one_request_in_ten_seconds_waits_for_a_silent_redis(clock: Clock, silent: str) -> None:
-    found = counting(clock, silent)
+def test_one_request_in_ten_seconds_waits_for_a_silent_redis(clock: Clock, silent: Silent) -> None:
+    found = counting(clock, silent.url)
     for _ in range(2):
-        waits = []
-        for _ in range(100):
-            began = time.monotonic()
+        used(found)
+        assert silent.called() == 1
+        for _ in range(99):
             used(found)
-            waits.append(time.monotonic() - began)
-        assert PATIENCE <= max(waits) < 3 * PATIENCE
-        assert sorted(waits)[-2] < PATIENCE / 2
+        assert silent.called() == 0
         clock.now += PAUSE
 
 
-def test_one_thread_finds_out_for_all(clock: Clock, silent: str) -> None:
-    found = counting(clock, silent)
+def test_one_thread_finds_out_for_all(clock: Clock, silent: Silent) -> None:
+    found = counting(clock, silent.url)
     used(found)
     clock.now += PAUSE
-    began = time.monotonic()
+    silent.called()
     with ThreadPoolExecutor(8) as pool:
-        waits = list(pool.map(lambda _: timed(found), range(8)))
-    assert time.monotonic() - began < 3 * PATIENCE
-    assert sum(wait >= PATIENCE for wait in waits) == 1
-
-
-def timed(found: Throttle) -> float:
-    began = time.monotonic()
-    used(found)
-    return time.monotonic() - began
+        list(pool.map(lambda _: used(found), range(8)))
+    assert silent.called() == 1
 
 
 @pytest.mark.parametrize(
