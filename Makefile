@@ -11,7 +11,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long check bench lock clean
+.PHONY: help setup run test test-long check image aws rehearse machines bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Say what each target does
@@ -43,6 +43,18 @@ test-long: $(DEV)  ## Run the tests that take minutes, on the same databases
 check: $(DEV)  ## Lint, check types, layers, migrations and the settings of production
 	@$(BIN)/python -m tools.check
 
+image: $(DEV)  ## Build the container image, look inside, run it as production does (root, Debian 12)
+	@$(BIN)/python -m deploy.image
+
+aws: $(DEV)  ## Check what is deployed to AWS, and run the guide's commands against a stand-in
+	@$(BIN)/python -m deploy.aws
+
+rehearse: $(DEV)  ## Rehearse a deployment and its releases on this machine alone (root, Debian 12)
+	@$(BIN)/python -m deploy.rehearsal
+
+machines: $(DEV)  ## Lose machines one by one under load, for ten minutes (RUN_SECONDS=25 for less)
+	@$(BIN)/python -m deploy.machines $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
+
 bench: $(DEV)  ## Measure what a write costs as history grows
 	@$(BIN)/python -m benchmarks
 
@@ -50,7 +62,7 @@ lock:  ## Take Pipfile's newest allowed versions into Pipfile.lock and requireme
 	@$(PYTHON) tools/lock.py
 
 clean:  ## Remove .venv and the caches; .env, .demo and the database stay
-	rm -rf .venv .lockenv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .lockenv .deploy .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf staticfiles
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

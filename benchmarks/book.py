@@ -15,10 +15,20 @@ from django.db import connection, transaction
 
 from budget import engine
 from budget.engine import rollups
-from budget.engine.evaluate import evaluate_set
 from budget.engine.rules import rules_changed
-from budget.engine.writes import store_levels
-from budget.models import Category, Cause, PeriodType, Threshold, Transaction, TransactionType
+from budget.engine.writes import evaluate_all
+from budget.models import (
+    Category,
+    Cause,
+    Condition,
+    Match,
+    Measure,
+    Operator,
+    PeriodType,
+    Threshold,
+    Transaction,
+    TransactionType,
+)
 from budget.models.ledger import lock_ledger
 
 # Histories end today and go back three years at most: a row a day, or as many more as it takes.
@@ -38,6 +48,18 @@ SIX = (
     (PeriodType.TRANSACTION, False, LARGE),
 )
 
+# One of every kind beside the six; what is judged at the end is so a year of periods back.
+EVERY: tuple[dict[str, Any], ...] = (
+    {"type": PeriodType.ROLLING, "days": 30, "amount": Decimal(1)},
+    {"type": PeriodType.ROLLING, "days": 366, "amount": FAR, "narrow": True},
+    {"type": PeriodType.WEEKLY, "operator": Operator.LTE, "amount": FAR, "levels": [100]},
+    {"type": PeriodType.MONTHLY, "measure": Measure.NET, "amount": FAR},
+    {"type": PeriodType.DAILY, "measure": Measure.COUNT, "amount": FAR},
+    {"type": PeriodType.MONTHLY, "amount": FAR, "rollover": True, "forecast": True},
+    {"type": PeriodType.YEARLY, "amount": FAR, "forecast": True, "tree": True},
+    {"type": PeriodType.MONTHLY, "match": Match.ALL},
+)
+
 # Runs on both databases, in order of date, as a real history has been written.
 HISTORY = """
 WITH RECURSIVE n (i) AS (
@@ -52,12 +74,13 @@ FROM n JOIN day ON day.k = n.i * {count} / %s JOIN own ON own.k = n.i %% {width}
 
 @dataclass(frozen=True)
 class Plan:
-    """What a user is to have."""
+    """What a user is to have. every: also one threshold of every other kind."""
 
     name: str
     rows: int
     categories: int = 12
     thresholds: int = 6
+    every: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,11 +125,11 @@ def fill_one(plan: Plan) -> int:
         write_history(user, plan.rows)
         # From here on it is the engine that brings everything up to the rows.
         rollups.upsert(ledger, rollups.of_transactions(user.pk, ledger.calendar.month_start))
-        limits = Threshold._base_manager.bulk_create(thresholds(user, plan.thresholds))
-        for limit in limits:
-            store_levels(limit)
+        Threshold._base_manager.bulk_create(thresholds(user, plan.thresholds))
+        if plan.every:
+            add_every_kind(user)
         rules_changed(ledger)
-        evaluate_set(ledger, limits, Cause.THRESHOLD_EDIT)
+        evaluate_all(ledger, Cause.THRESHOLD_EDIT)
     return user.pk
 
 
@@ -124,6 +147,32 @@ def thresholds(user: User, count: int) -> list[Threshold]:
         )
         found.append(row)
     return found
+
+
+def add_every_kind(user: User) -> None:
+    """One threshold of every kind, and a tree of three categories; nothing is evaluated."""
+    first, second, third = Category.objects.filter(user=user, builtin=False).order_by("id")[:3]
+    Category._base_manager.filter(pk__in=[second.pk, third.pk]).update(parent=first)
+    begin = today() - timedelta(days=365)
+    for number, fields in enumerate(EVERY):
+        own = dict(fields)
+        category = second if own.pop("narrow", False) else None
+        category = first if own.pop("tree", False) else category
+        if own.get("rollover"):
+            own["rollover_from"] = begin
+        if own.get("operator") == Operator.LTE:
+            own["starts_on"] = begin
+        name, slug = f"Kind {number}", f"kind-{number}"
+        row = Threshold(user=user, name=name, slug=slug, category=category, **own)
+        Threshold._base_manager.bulk_create([row])
+        if row.match:
+            parts = [(first, Measure.SPENDING), (second, Measure.COUNT), (None, Measure.NET)]
+            Condition.objects.bulk_create(
+                Condition(
+                    threshold=row, position=at, category=of, measure=measure, amount=Decimal(1)
+                )
+                for at, (of, measure) in enumerate(parts, 1)
+            )
 
 
 def write_history(user: User, rows: int) -> None:

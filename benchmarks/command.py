@@ -8,6 +8,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from benchmarks.crowd import at_once
 from benchmarks.databases import Kind, Make, kinds, scratch, version_of
 from benchmarks.measure import FULL, QUICK, Scale
-from benchmarks.single import growing, ruled
+from benchmarks.single import growing, growing_with_every_kind, ruled
 from benchmarks.table import Row, Table
 
 Measure = Callable[[Kind, Make, Scale], list[Row]]
@@ -26,6 +27,12 @@ PARTS: dict[str, tuple[Measure, str, Row]] = {
     "history": (
         growing,
         "One client, one user, six thresholds of two levels: what a write costs as history grows",
+        ("database", "write", "rows", *SINGLE, "against the first size"),
+    ),
+    "kinds": (
+        growing_with_every_kind,
+        "One client, one user, fourteen thresholds of every kind: what a write costs as history "
+        "grows",
         ("database", "write", "rows", *SINGLE, "against the first size"),
     ),
     "crowd": (
@@ -57,6 +64,8 @@ def main() -> int:
     if given.write and given.write.exists():
         parser().error(f"{given.write} is there already.")
     scale = QUICK if given.quick else FULL
+    if given.rows:
+        scale = replace(scale, histories=tuple(given.rows))
     chosen = [kind for kind in kinds() if given.database in (None, kind.name.lower())]
     tables = measure(chosen, given.only or list(PARTS), scale)
     text = "\n\n".join([machine(chosen), *map(str, tables)])
@@ -78,8 +87,22 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--database", choices=("sqlite", "postgresql"), help="this one alone")
     found.add_argument("--only", choices=tuple(PARTS), action="append", help="this part alone")
+    found.add_argument(
+        "--rows",
+        type=length,
+        nargs="+",
+        metavar="N",
+        help="lengths of history, for history and kinds",
+    )
     found.add_argument("--write", type=Path, metavar="FILE", help="also write a new file")
     return found
+
+
+def length(text: str) -> int:
+    """A number of rows, 1 to 10,000,000."""
+    if not (text.isdecimal() and 1 <= int(text) <= 10_000_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows, 1 to 10,000,000.")
+    return int(text)
 
 
 def measure(chosen: Sequence[Kind], parts: Sequence[str], scale: Scale) -> list[Table]:

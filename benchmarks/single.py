@@ -64,15 +64,24 @@ def measured(
 
 def growing(kind: Kind, make: Make, scale: Scale) -> list[Row]:
     """The same writes on databases that hold ever longer histories."""
-    pairs = (SAVE, FLIP, POST)
+    return grown(kind, make, scale, (SAVE, FLIP, POST), every=False)
+
+
+def growing_with_every_kind(kind: Kind, make: Make, scale: Scale) -> list[Row]:
+    """The same by a user who also has a threshold of every other kind."""
+    return grown(kind, make, scale, (SAVE, POST), every=True)
+
+
+def grown(kind: Kind, make: Make, scale: Scale, pairs: Sequence[Pair], *, every: bool) -> list[Row]:
+    """One database for each length of history."""
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(make())) for _ in scale.histories]
         filling = [
-            client.start(made, [Plan("alice", rows)])
+            client.start(made, [Plan("alice", rows, every=every)])
             for client, rows in zip(clients, scale.histories, strict=True)
         ]
         places = [(client, ids.result()[0]) for client, ids in zip(clients, filling, strict=True)]
-        costs = measured(places, pairs, scale, f"{kind.name}, history")
+        costs = measured(places, pairs, scale, f"{kind.name}, history{', every kind' * every}")
     return compared(kind, pairs, [f"{rows:,}" for rows in scale.histories], costs)
 
 

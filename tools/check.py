@@ -36,10 +36,14 @@ def production() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(64),
         "ALLOWED_HOSTS": "alerts.example.com",
         "CSRF_TRUSTED_ORIGINS": "https://alerts.example.com",
-        "DATABASE_URL": "postgres://alerts@db.example.com:5432/alerts",
+        "DATABASE_URL": "postgres://alerts@db.example.com:5432/alerts?sslmode=verify-full"
+        f"&sslrootcert={ROOT / 'deploy/aws/rds-ca/global-bundle.pem'}",
+        "REDIS_URL": "rediss://redis.example.com:6379/0",
+        "EMAIL_URL": "submission://alerts@smtp.example.com",
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": "true",
         "SECURE_HSTS_PRELOAD": "true",
         "TRUST_X_FORWARDED_PROTO": "true",
+        "TRUSTED_PROXY_COUNT": "1",
     }
 
 
