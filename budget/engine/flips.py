@@ -190,7 +190,7 @@ def write_all(books: Sequence[tuple[LedgerState, Sequence[Flip]]]) -> None:
         [event_of(ledger, alert, flip.cause, row=flip.tip) for ledger, alert, flip in written],
         batch_size=BATCH,
     )
-    save_ledgers([ledger for ledger, flips in books if flips or ledger.as_of != ledger.was])
+    save_ledgers([ledger for ledger, flips in books if flips or ledger.as_of != ledger.stored])
     record([alert for _, alert, _ in written])
 
 
@@ -285,3 +285,5 @@ def save_ledgers(ledgers: Sequence[LedgerState]) -> None:
         ]
         with connection.cursor() as cursor:
             cursor.execute(statements.save_ledgers(len(part)), params)
+        for ledger in part:
+            ledger.stored = ledger.as_of

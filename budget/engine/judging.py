@@ -269,13 +269,14 @@ def verdicts(pair: Pair, totals: Totals, ledger: LedgerState) -> Iterator[Verdic
             yield Verdict(level.percent, rule.holds(level, sums), None, None, level.ranges)
         return
     limit = limit_of(rule, span, totals, ledger.calendar)
-    for level in rule.levels_at(limit):
+    levels = rule.levels_at(limit)
+    for level in levels:
         (lo, hi) = level.ranges[0]
         yield Verdict(level.percent, lo <= sums[0] <= hi, sums[0], limit, level.ranges)
-    if limit != rule.limit:
-        # What a carried limit leaves without a level holds nothing.
-        out = {100, *rule.percents} - {level.percent for level in rule.levels_at(limit)}
-        for percent in sorted(out):
+    if rule.carries_from is not None:
+        # A limit that is carried to nothing has other levels than one that is not; those that this
+        # one is without hold nothing.
+        for percent in sorted({100, *rule.percents} - {level.percent for level in levels}):
             yield Verdict(percent, False, sums[0], limit)
     if rule.forecast and (span.holds(ledger.as_of) or span.holds(ledger.was)):
         yield forecast_verdict(pair, totals, ledger, limit)

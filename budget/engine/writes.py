@@ -211,7 +211,7 @@ def set_calendar(ledger: LedgerState, calendar: Calendar) -> None:
     moved = ledger.calendar.month_start != calendar.month_start
     ledger.calendar = calendar
     # Another zone may put the user's date a day back; only then does as_of go back.
-    ledger.as_of = calendar.today()
+    ledger.as_of = ledger.stored = calendar.today()
     Ledger.objects.filter(user_id=ledger.user_id).update(
         as_of=ledger.as_of,
         time_zone=calendar.time_zone,

@@ -54,7 +54,7 @@ class LedgerState:
 
     rules: a random number that changes with every threshold, category tree and transaction type of
     the user, so that what was read of them under it holds for as long as it stands. was: the day
-    that the alerts were true for when the lock was taken.
+    that the alerts were true for when the lock was taken. stored: the day that the row has by now.
     """
 
     user_id: int
@@ -64,9 +64,10 @@ class LedgerState:
     rules: int
     calendar: Calendar
     was: date = field(init=False)
+    stored: date = field(init=False)
 
     def __post_init__(self) -> None:
-        self.was = self.as_of
+        self.was = self.stored = self.as_of
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:

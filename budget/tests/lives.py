@@ -106,6 +106,8 @@ RECIPES: list[dict[str, Any]] = [
     {**CARRIES, "type": "monthly", "rollover": True, "forecast": False},
     {**CARRIES, "type": "weekly", "rollover": True, "forecast": True},
     {**CARRIES, "type": "monthly", "rollover": False, "forecast": True},
+    # All that it has is what is carried to it.
+    {**CARRIES, "type": "weekly", "rollover": True, "rollover_cap": None, "amount": 0},
 ]
 thresholds = st.builds(
     lambda drawn, recipe: {**drawn, **recipe},
@@ -307,18 +309,20 @@ class Life(RuleBasedStateMachine):
         book = self.play.oracle.books[user]
         limit = book.limits[pk]
         number = part % len(limit.terms)
-        span, term = self.window(book, limit, day), limit.terms[number]
+        span = self.window(book, limit, day)
+        gap = self.gap(book, limit, span, level, number)
+        self.bring(user, limit.terms[number], span.first, gap + off, category)
+
+    def gap(self, book: Book, limit: Limit, span: Span, level: int, number: int = 0) -> int:
+        """How far the total of a term is from a level, by its number."""
         at = max(book.limit_at(limit, span.start) or 0, 0)
         now = replace(limit, amount=at)
-        goal = (
-            term.amount if limit.conditions else now.trigger(one_of(now.levels_in_force(at), level))
-        )
-        have = (
-            0
-            if limit.type == "transaction"
-            else book.totals(limit, book.present(limit, span))[number]
-        )
-        self.bring(user, term, span.first, goal + off - have, category)
+        goal = now.trigger(one_of(now.levels_in_force(at), level))
+        if limit.conditions:
+            goal = limit.terms[number].amount
+        if limit.type == "transaction":
+            return goal
+        return goal - book.totals(limit, book.present(limit, span))[number]
 
     def window(self, book: Book, limit: Limit, number: int) -> Span:
         """A window that is judged, or may be: of a day that many rows lie on, or just over."""
@@ -347,6 +351,31 @@ class Life(RuleBasedStateMachine):
             within = [pk for pk in self.play.owned[user] if book.within(pk, term.category)]
             into = one_of(within, category)
             self.play.create(user, max(day, FIRST_OF_ALL), into, of, amount)
+
+    @precondition(has_limits)
+    @rule(which=numbers, day=numbers, amount=amounts, level=numbers, off=st.integers(-1, 1))
+    def carry_and_back(self, which: int, day: int, amount: int, level: int, off: int) -> None:
+        """What is carried to a period goes up, its total to a level, and the one goes down again.
+
+        off: what is carried before and after, nothing or a cent beside.
+        """
+        books = self.play.oracle.books
+        carrying = [(user, pk) for user, pk in self.limits() if books[user].limits[pk].rollover]
+        if not carrying:
+            return
+        user, pk = one_of(carrying, which)
+        book, limit = books[user], books[user].limits[pk]
+        (term,) = limit.terms
+        span = book.span(limit, self.day(day))
+        before = book.span(limit, span.start - ONE_DAY)
+        if before.start < FIRST_OF_ALL or (limit.rollover_from or before.end) >= before.end:
+            return
+        carried = (book.limit_at(limit, span.start) or 0) - (limit.amount or 0)
+        self.bring(user, term, before.start, carried + off, which)
+        self.bring(user, term, before.start, -amount, which)
+        back = max(book.rows)
+        self.bring(user, term, span.first, self.gap(book, limit, span, level), which)
+        self.play.delete(back)
 
     @precondition(has_limits)
     @rule(which=numbers, share=st.sampled_from([95, 100]), off=st.integers(-1, 1))

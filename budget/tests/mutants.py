@@ -295,6 +295,16 @@ def _no_debts(real: Function) -> Function:
     return lambda *args: max(real(*args), 0)
 
 
+def _levels_stay(real: Function) -> Function:
+    def verdicts(pair: Any, totals: Any, ledger: Any) -> Any:
+        rule, _ = pair
+        for verdict in real(pair, totals, ledger):
+            if verdict.ranges or verdict.level == 0 or verdict.limit != rule.limit:
+                yield verdict
+
+    return verdicts
+
+
 def _closed_in_between(real: Function) -> Function:
     def forecast_verdict(*args: Any) -> Any:
         verdict = real(*args)
@@ -486,6 +496,9 @@ MUTANTS = {
     ),
     "a rollover begins a period too early": Mutant(
         chapters.rollover, _one_link_more, (f"{JUDGING}.windows_of_chain",)
+    ),
+    "levels stay that a limit carried back to nothing is without": Mutant(
+        chapters.rollover, _levels_stay, in_modules("verdicts", "flips")
     ),
     "a forecast resolves right below its limit": Mutant(
         chapters.forecast, _closed_in_between, (f"{JUDGING}.forecast_verdict",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -12,7 +13,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Profile
-from budget.engine import merge_categories, record_transactions, recording
+from budget.engine import merge_categories, record_transactions, recording, writes
+from budget.engine.writes import set_calendar
 from budget.models import (
     Alert,
     AlertEvent,
@@ -366,6 +368,33 @@ def test_the_day_follows_the_users_time_zone_and_never_goes_back_by_itself() -> 
     with clock("2026-06-01"):
         spend(alice, "1")
     assert Ledger.objects.get().as_of == date(2026, 6, 30)
+
+
+def test_a_midnight_in_the_middle_of_new_settings_is_in_the_ledger() -> None:
+    with clock("2026-06-30", hour=23):
+        alice = make_user()
+        profile = Profile.objects.get(user=alice)
+        profile.time_zone = "Pacific/Auckland"
+        profile.save()
+
+    def before_midnight(*args: Any) -> None:
+        with clock("2026-06-30", hour=23):
+            set_calendar(*args)
+
+    profile.time_zone = "UTC"
+    with clock("2026-07-01", hour=0), mock.patch.object(writes, "set_calendar", before_midnight):
+        profile.save()
+    assert Ledger.objects.get().as_of == date(2026, 7, 1)
+
+
+def test_a_limit_that_is_carried_back_to_nothing_has_its_own_level_alone() -> None:
+    alice = make_user()
+    limit(alice, "0", levels=[60, 80], rollover=True, rollover_from=date(2018, 3, 1))
+    gift = spend(alice, "100", "2018-03-05", type="refund")
+    spend(alice, "70", "2018-04-05")
+    assert open_levels(alice) == [("2018-04-01", 60)]
+    gift.delete()
+    assert open_levels(alice) == [("2018-04-01", 100)]
 
 
 def test_another_month_start_cuts_every_period_anew() -> None:
