@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -204,15 +204,24 @@ def compare_alerts(book: Book, alerts: Sequence[Shown]) -> Iterator[tuple[str, s
     must = book.holding()
     opened = book.open_alerts()
     if missing := must.keys() - opened:
-        yield "missing", f"{len(missing)} alerts that must be open, such as {min(missing)}"
+        yield "missing", f"{len(missing)} alerts that must be open, such as {told(book, missing)}"
     if untrue := opened - must.keys():
-        yield "untrue", f"{len(untrue)} open alerts that must not be, such as {min(untrue)}"
+        yield "untrue", f"{len(untrue)} open alerts that must not be, such as {told(book, untrue)}"
     for alert in alerts:
         tip = alert.state.tip
         if alert.state.status == "open" and alert.key in must:
             yield from compare_open(book, alert, must[alert.key])
         elif tip is not None and tip not in book.rows:
             yield "tips", f"resolved {alert.key} names {tip}, which is not the user's"
+
+
+def told(book: Book, keys: Collection[Key]) -> str:
+    """The first of some alerts, with all that it takes to see why it is wrong."""
+    key = min(keys)
+    limit = book.limits[key.threshold]
+    at = book.limit_at(limit, key.start)
+    counted = [row for row in book.counting(limit) if row.date >= key.start]
+    return f"{key} of {limit}, as of {book.as_of} at {at} by {book.settings}, with rows {counted}"
 
 
 def compare_open(book: Book, alert: Shown, held: Held) -> Iterator[tuple[str, str]]:
