@@ -51,7 +51,7 @@ EFFECTS = ["spending", "refund", "income", "none"]
 AT_ONCE = {"gte": "gte", "gt": "gt", "lte": "gte", "lt": "gt", "eq": "gte"}
 # No more days than this may lie between `starts_on` and today when a daily threshold is saved.
 MOST_DAYS = 390
-FIRST_OF_ALL = date(1900, 1, 1)
+FIRST_OF_ALL, LAST_OF_ALL = date(1900, 1, 1), date(2199, 12, 31)
 
 
 def days_around(start: date) -> list[date]:
@@ -62,7 +62,7 @@ def days_around(start: date) -> list[date]:
     near = [start + timedelta(days=by) for by in (1, 0, 2, -1, -2, -3, -14, -13, -28)]
     edges = [month, after, far, year, year.replace(year=start.year + 1)]
     before = [edge - ONE_DAY for edge in edges]
-    return [*near, *edges, *before, FIRST_OF_ALL, date(2199, 12, 31)]
+    return [*near, *edges, *before, FIRST_OF_ALL, LAST_OF_ALL]
 
 
 numbers = st.integers(0, 1_000)
@@ -353,11 +353,18 @@ class Life(RuleBasedStateMachine):
             self.play.create(user, max(day, FIRST_OF_ALL), into, of, amount)
 
     @precondition(has_limits)
-    @rule(which=numbers, day=numbers, amount=amounts, level=numbers, off=st.integers(-1, 1))
-    def carry_and_back(self, which: int, day: int, amount: int, level: int, off: int) -> None:
+    @rule(
+        which=numbers,
+        later=st.integers(0, 3),
+        amount=amounts,
+        level=numbers,
+        off=st.integers(-1, 1),
+    )
+    def carry_and_back(self, which: int, later: int, amount: int, level: int, off: int) -> None:
         """What is carried to a period goes up, its total to a level, and the one goes down again.
 
-        off: what is carried before and after, nothing or a cent beside.
+        later: how far along the chain. off: what is carried before and after, nothing or a cent
+        beside.
         """
         books = self.play.oracle.books
         carrying = [(user, pk) for user, pk in self.limits() if books[user].limits[pk].rollover]
@@ -366,9 +373,11 @@ class Life(RuleBasedStateMachine):
         user, pk = one_of(carrying, which)
         book, limit = books[user], books[user].limits[pk]
         (term,) = limit.terms
-        span = book.span(limit, self.day(day))
-        before = book.span(limit, span.start - ONE_DAY)
-        if before.start < FIRST_OF_ALL or (limit.rollover_from or before.end) >= before.end:
+        before = book.span(limit, limit.rollover_from or book.as_of)
+        for _ in range(later):
+            before = book.span(limit, before.end)
+        span = book.span(limit, before.end)
+        if before.start < FIRST_OF_ALL or span.start > LAST_OF_ALL:
             return
         carried = (book.limit_at(limit, span.start) or 0) - (limit.amount or 0)
         self.bring(user, term, before.start, carried + off, which)
