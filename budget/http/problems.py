@@ -28,6 +28,7 @@ from django.views import defaults
 from accounts.authentication import CsrfFailed, Forbidden, Reauthenticate, Unauthenticated
 from accounts.refusals import bare_refusal, within_allauth
 from budget.models import Conflict, LedgerOverflow
+from budget.models.errors import DEADLOCKS, code_of
 from budget.schemas.fields import NoSuchRow
 from financial_alerts.logs import route_of
 from financial_alerts.throttle import Throttled
@@ -203,16 +204,9 @@ def field_errors(error: ValidationError) -> list[FieldError]:
 
 
 # SQLSTATEs of PostgreSQL, extended result codes of SQLite.
-DEADLOCKS = {"40P01", "40001"}
 NOT_UNIQUE = {"23505", 2067, 1555}
 DANGLING = {"23503", 787}
 SQLITE_ERROR = 1  # a fault in the statement, which waiting does not mend
-
-
-def code_of(error: BaseException) -> str | int | None:
-    """The driver's own code of a database error."""
-    cause = error.__cause__
-    return getattr(cause, "pgcode", None) or getattr(cause, "sqlite_errorcode", None)
 
 
 def is_deadlock(error: OperationalError) -> bool:

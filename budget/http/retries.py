@@ -16,13 +16,13 @@ from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from budget.http.problems import RETRY_AFTER, ApiError, Problem, code_of, wrong
+from budget.http.problems import RETRY_AFTER, ApiError, Problem, wrong
 from budget.models import ledger
+from budget.models.errors import LOCK_NOT_AVAILABLE, code_of
 from budget.models.idempotency import KEY_LENGTH, PATH_LENGTH, IdempotentAnswer
 
 KEPT_FOR = timedelta(hours=24)
 KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH}}}")
-LOCK_NOT_AVAILABLE = "55P03"
 # A retry waits for the first request on the unique index; the row itself is what it inserts.
 CLAIM = """
 INSERT INTO budget_idempotentanswer

@@ -21,6 +21,7 @@ from budget.models import (
     Transaction,
     TransactionType,
 )
+from budget.models.errors import PASSING, code_of
 from budget.models.ledger import holding
 from budget.models.text import fold
 
@@ -28,8 +29,6 @@ Rows = Sequence[tuple[str, ParsedRow]]
 
 IDS_A_QUERY = 1000
 ATTEMPTS = 3
-# Serialization failure, deadlock, lock not available: the same write can work a moment later.
-PASSING = frozenset({"40001", "40P01", "55P03"})
 
 T = TypeVar("T")
 
@@ -201,4 +200,4 @@ def trying(write: Callable[[], T]) -> T:
 
 def passing(error: Conflict | OperationalError) -> bool:
     """Whether a second attempt can do better; in a Conflict another import was the quicker one."""
-    return isinstance(error, Conflict) or getattr(error.__cause__, "pgcode", None) in PASSING
+    return isinstance(error, Conflict) or code_of(error) in PASSING

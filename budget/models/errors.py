@@ -1,8 +1,14 @@
-"""What a model refuses for a reason of its own."""
+"""What a model refuses for a reason of its own, and what a database refuses, by its code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+# SQLSTATEs of PostgreSQL: serialization_failure and deadlock_detected, and lock_not_available.
+DEADLOCKS = frozenset({"40001", "40P01"})
+LOCK_NOT_AVAILABLE = "55P03"
+# After these the same write can work a moment later.
+PASSING = DEADLOCKS | {LOCK_NOT_AVAILABLE}
 
 
 class Conflict(Exception):
@@ -25,3 +31,9 @@ class LedgerOverflow(Exception):
 
 class UnsignalledWrite(TypeError):
     """A write that no signal announces, so no alert could follow it."""
+
+
+def code_of(error: BaseException) -> str | int | None:
+    """The driver's own code of a database error: PostgreSQL's SQLSTATE, SQLite's extended code."""
+    cause = error.__cause__
+    return getattr(cause, "pgcode", None) or getattr(cause, "sqlite_errorcode", None)

@@ -16,6 +16,7 @@ from django.utils.html import format_html
 
 from budget.engine import Flipped, recording
 from budget.models import Alert, Conflict, LedgerOverflow
+from budget.models.errors import PASSING, code_of
 from financial_alerts.admin.links import link, list_link, page_url
 
 M = TypeVar("M", bound=models.Model)
@@ -24,9 +25,6 @@ REFUSALS = (Conflict, LedgerOverflow, ValidationError, IntegrityError, Operation
 
 # The confirmation page names every row, and posts each as a field; Django takes 1,000 fields.
 MAX_SELECTED = 500
-
-# PostgreSQL: lock_not_available, deadlock_detected, serialization_failure.
-BUSY = frozenset({"55P03", "40P01", "40001"})
 
 
 def reason(error: Exception) -> ValidationError:
@@ -47,8 +45,7 @@ def reason(error: Exception) -> ValidationError:
 
 def is_busy(error: OperationalError) -> bool:
     """Whether the write only came at a bad moment."""
-    code = getattr(error.__cause__, "pgcode", None)
-    return code in BUSY or "database is locked" in str(error)
+    return code_of(error) in PASSING or "database is locked" in str(error)
 
 
 class RefusingAdmin(admin.ModelAdmin[M]):
