@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from django.http import HttpRequest
 
 from budget.http.problems import ApiError, Problem
+from budget.models.text import has_surrogate
 from budget.schemas.fields import Number
 
 MAX_BYTES = 1024 * 1024
@@ -99,4 +100,4 @@ def check_text(value: Any) -> None:
 
 def is_text(text: str) -> bool:
     """Whether both databases can store it."""
-    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return "\x00" not in text and not has_surrogate(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from budget.imports.rows import BadFile, BadLine
-from budget.models.text import fold
+from budget.models.text import fold, has_surrogate
 
 Record = tuple[int, list[str]]
 Cells = dict[str, str]
@@ -80,7 +80,7 @@ def unreadable(text: str, dialect: Dialect) -> str | None:
     """Why a text cannot be stored, None where it can."""
     if "\0" in text:
         return "a NUL character, so this is no plain text"
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+    if has_surrogate(text):
         return dialect.wrong_encoding
     return None
 

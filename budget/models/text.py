@@ -15,6 +15,12 @@ NOT_A_SLUG = frozenset({"preview"})
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 
 
+def has_surrogate(text: str) -> bool:
+    """Whether half of a surrogate pair stands in it, which no encoding and no database takes."""
+    # Asked of every string that comes in: ASCII, which has none, is told at once.
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def tidy(text: str) -> str:
     """NFC text with runs of white space collapsed and the ends trimmed: how a name is shown."""
     return " ".join(unicodedata.normalize("NFC", text).split())

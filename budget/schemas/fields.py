@@ -23,13 +23,12 @@ from budget.models.category import NAME_LENGTH, tidy_name
 from budget.models.ledger import MAX_DATE, MIN_DATE
 from budget.models.money import MAX_AMOUNT
 from budget.models.shapes import MAX_ID
-from budget.models.text import NOT_A_SLUG, SLUG_LENGTH, fold
+from budget.models.text import NOT_A_SLUG, SLUG, SLUG_LENGTH, fold
 
 MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,19}")
-SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 
 # The same rules as JSON Schema has them, for the description of the API.
 NO_NUL = r"^[^\u0000]*$"
