@@ -58,10 +58,13 @@ class Match(models.TextChoices):
 
 # Judged as soon as a row is written; the others once the period is over.
 AT_ONCE = (Operator.GTE, Operator.GT)
+# The types of period that never end, so that nothing can be judged at their end.
+WITHOUT_END = (PeriodType.ROLLING, PeriodType.TRANSACTION)
 # The types of period that carry over and are forecast: as long as a week or longer.
 LONG_PERIODS = (PeriodType.WEEKLY, PeriodType.MONTHLY, PeriodType.QUARTERLY, PeriodType.YEARLY)
 MAX_DAYS = 366
 MAX_CONDITIONS = 5
+WHOLE = "A count is a whole number."
 # How many finished periods a threshold that is judged at their end may begin with.
 MAX_PAST_PERIODS = 400
 # A range of totals, in minor units, with both ends; LOWEST and HIGHEST lie beyond any sum.
@@ -396,8 +399,8 @@ class Threshold(LedgerModel):
         elif self.days is None or not 1 <= self.days <= MAX_DAYS:
             errors["days"] = f"A rolling window has 1 to {MAX_DAYS} days."
         where = "conditions" if self.match else "operator"
-        if self.type in (PeriodType.ROLLING, PeriodType.TRANSACTION) and self.closing:
-            errors[where] = f"lte, lt and eq need a period that ends; type {self.type} has none."
+        if self.type in WITHOUT_END and self.closing:
+            errors[where] = no_end(self.type)
         if self.type == PeriodType.TRANSACTION:
             if self.match:
                 errors["conditions"] = "A single transaction has no conditions."
@@ -526,6 +529,11 @@ class Threshold(LedgerModel):
         }
 
 
+def no_end(type: str) -> str:
+    """Why nothing can be judged at the end of a type of period."""
+    return f"lte, lt and eq need a period that ends; type {type} has none."
+
+
 def carries_over(type: str, operator: str, measure: str) -> bool:
     """Whether rollover and forecast go with a simple threshold of that kind."""
     return operator in AT_ONCE and measure == Measure.SPENDING and type in LONG_PERIODS
@@ -542,7 +550,7 @@ def limit_of(value: Decimal | int | str, measure: str = Measure.SPENDING) -> Dec
     if not 0 <= amount <= MAX_AMOUNT:
         raise ValidationError(f"An amount lies between 0 and {MAX_AMOUNT}.")
     if measure == Measure.COUNT and amount != int(amount):
-        raise ValidationError("A count is a whole number.")
+        raise ValidationError(WHOLE)
     return amount
 
 

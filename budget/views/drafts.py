@@ -13,17 +13,20 @@ from typing import Any
 from budget.http import ApiError, Problem, wrong
 from budget.http.problems import FieldError, pointer
 from budget.models import Category, Condition, Match, Measure, Operator, PeriodType, Threshold
-from budget.models.threshold import AT_ONCE, carries_over, default_levels
+from budget.models.threshold import (
+    AT_ONCE,
+    WHOLE,
+    WITHOUT_END,
+    carries_over,
+    default_levels,
+    no_end,
+)
 from budget.schemas import ThresholdBody
-from budget.schemas.threshold import ConditionBody
 
 Fields = dict[str, Any]
 Misfit = tuple[tuple[str | int, ...], str]
 # What finds the user's category of a name, which stands at a place in the body.
 Finder = Callable[..., Category]
-
-WITHOUT_END = (PeriodType.ROLLING, PeriodType.TRANSACTION)
-WHOLE = "A count is a whole number."
 
 
 def draft(threshold: Threshold, body: ThresholdBody, find: Finder) -> Threshold:
@@ -45,35 +48,20 @@ def misfit(*errors: Misfit) -> ApiError:
 
 
 def stored(threshold: Threshold) -> Fields:
-    """What a threshold is, by the names and with the values that the API takes."""
+    """What of a threshold decides over the fields that are sent, by the names that the API takes.
+
+    Its conditions as they are; those that are sent have the same operator, measure and amount.
+    """
     simple = not threshold.match
-    parts = [] if simple else threshold.conditions.select_related("category")
     return {
-        "name": threshold.name,
-        "slug": threshold.slug,
         "amount": threshold.amount if simple else None,
         "type": threshold.type,
         "days": threshold.days,
-        "category": threshold.category.name if threshold.category else None,
         "operator": threshold.operator if simple else None,
         "measure": threshold.measure if simple else None,
-        "match": threshold.match or None,
-        "conditions": [
-            ConditionBody.model_construct(
-                category=part.category.name if part.category else None,
-                measure=part.measure,
-                operator=part.operator,
-                amount=part.amount,
-            )
-            for part in parts
-        ],
+        "conditions": threshold.parts(),
         "levels": threshold.levels,
-        "starts_on": threshold.starts_on,
         "rollover": threshold.rollover,
-        "rollover_cap": threshold.rollover_cap,
-        "rollover_from": threshold.rollover_from,
-        "forecast": threshold.forecast,
-        "enabled": threshold.enabled,
     }
 
 
@@ -106,19 +94,19 @@ def misfits(fields: Fields, sent: Collection[str]) -> Iterator[Misfit]:
             yield ("levels",), "A combination has level 100 only."
         elif is_closing(fields):
             yield ("levels",), "With lte, lt and eq there is level 100 only."
-    if fields["starts_on"] is not None and not is_closing(fields) and "starts_on" in sent:
+    if "starts_on" in sent and fields["starts_on"] is not None and not is_closing(fields):
         yield ("starts_on",), "Goes with lte, lt and eq."
     for name in ("rollover", "forecast"):
-        if fields[name] and name in sent and not can_carry(fields):
+        if name in sent and fields[name] and not can_carry(fields):
             yield (name,), "Goes with gte or gt on spending, in weeks or longer periods."
     for name in ("rollover_cap", "rollover_from"):
-        if fields[name] is not None and not fields["rollover"] and name in sent:
+        if name in sent and fields[name] is not None and not fields["rollover"]:
             yield (name,), "Goes with rollover."
 
 
 def misfits_of_combination(fields: Fields, sent: Collection[str]) -> Iterator[Misfit]:
     for name in ("amount", "category", "operator", "measure"):
-        if fields[name] is not None and name in sent:
+        if name in sent and fields[name] is not None:
             yield (name,), "Stands in each of the conditions."
     for position, part in enumerate(fields["conditions"]):
         if part.measure == Measure.COUNT and part.amount % 1:
@@ -128,7 +116,7 @@ def misfits_of_combination(fields: Fields, sent: Collection[str]) -> Iterator[Mi
 def misfits_of_simple(fields: Fields, sent: Collection[str]) -> Iterator[Misfit]:
     if fields["amount"] is None:
         yield ("amount",), "This field is required, unless there are conditions."
-    if fields["match"] is not None and "match" in sent:
+    if "match" in sent and fields["match"] is not None:
         yield ("match",), "Goes with conditions."
     if fields["measure"] == Measure.COUNT and (fields["amount"] or 0) % 1:
         yield ("amount" if "amount" in sent else "measure",), WHOLE
@@ -139,7 +127,7 @@ def misfits_of_type(fields: Fields, sent: Collection[str]) -> Iterator[Misfit]:
     if fields["type"] == PeriodType.ROLLING and fields["days"] is None:
         yield ("days",), "This field is required with type rolling."
     if fields["type"] in WITHOUT_END and is_closing(fields):
-        detail = f"lte, lt and eq need a period that ends; type {fields['type']} has none."
+        detail = no_end(fields["type"])
         yield from ((place, detail) for place in places_of_closing(fields, sent))
     if fields["type"] == PeriodType.TRANSACTION:
         if fields["conditions"]:
