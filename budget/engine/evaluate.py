@@ -75,9 +75,8 @@ def evaluate_write(ledger: LedgerState, before: Row | None, after: Row | None, c
     """Bring rollups and alerts up to one row's insert (before is None), edit or delete."""
     begin_day(ledger)
     rules = rules_of(ledger)
-    if after is not None:
-        # Not what the saved instance knows of its type: that may be older than the lock.
-        after = {**after, "effect": rules.effect_of(after["type_id"])}
+    before = before and rules.with_effect(before)
+    after = after and rules.with_effect(after)
     flips = flips_of_write(ledger, before, after, cause)
     for flip in flips:
         flip.tip = written_row(rules, flip, before, after, cause)

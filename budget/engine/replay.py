@@ -279,7 +279,7 @@ def rows_between(ledger: LedgerState, first: date, last: date) -> Iterator[Row]:
     if len(found) > MAX_ROWS:
         raise TooMuch(f"A preview goes through {MAX_ROWS} transactions at most.")
     for row in found:
-        yield {**row, "effect": rules.effect_of(row["type_id"])}
+        yield rules.with_effect(row)
 
 
 def replay(

@@ -163,6 +163,13 @@ class Rules:
     def effect_of(self, type_id: int) -> str:
         return self.effects.get(type_id, Effect.NONE)
 
+    def with_effect(self, row: Row) -> Row:
+        """A transaction's row with what its type does.
+
+        Not what a saved instance knows of its type: that may be older than the lock.
+        """
+        return {**row, "effect": self.effect_of(row["type_id"])}
+
     @cached_property
     def types(self) -> dict[str, tuple[int, ...]]:
         """The types of each effect."""

@@ -93,7 +93,7 @@ def transactions_deleted(ledgers: dict[int, LedgerState], rows: Sequence[Row]) -
 def with_effects(ledger: LedgerState, rows: Sequence[Row]) -> list[Row]:
     """Rows with what their types do."""
     rules = rules_of(ledger)
-    return [{**row, "effect": rules.effect_of(row["type_id"])} for row in rows]
+    return [rules.with_effect(row) for row in rows]
 
 
 def record_transactions(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Annotated, ClassVar
 
@@ -140,17 +139,6 @@ class Transaction(LedgerModel):
             raise ValidationError({"category": "The category belongs to another user."})
         if self.type.user_id != self.user_id:
             raise ValidationError({"type": "The transaction type belongs to another user."})
-
-    @classmethod
-    def rows_stored(cls, ids: Collection[int]) -> Iterable[Row]:
-        """Rows as the database holds them now, by column, with the effect of their type."""
-        columns = [field.attname for field in cls._meta.concrete_fields]
-        found = cls._base_manager.filter(pk__in=ids)
-        rows: Iterable[Row] = found.values(*columns, effect=models.F("type__effect"))
-        return rows
-
-    def stored_row(self) -> Row | None:
-        return next(iter(self.rows_stored([self.pk])), None)
 
     def check_write(self, before: Row | None) -> None:
         self.prepare()

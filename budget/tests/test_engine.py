@@ -10,10 +10,11 @@ from unittest import mock
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Profile
-from budget.engine import merge_categories, record_transactions, recording, writes
+from budget.engine import merge_categories, reconcile, record_transactions, recording, writes
 from budget.engine.writes import set_calendar
 from budget.models import (
     Alert,
@@ -368,6 +369,16 @@ def test_the_day_follows_the_users_time_zone_and_never_goes_back_by_itself() -> 
     with clock("2026-06-01"):
         spend(alice, "1")
     assert Ledger.objects.get().as_of == date(2026, 6, 30)
+
+
+def test_a_row_deleted_past_its_own_delete_is_evaluated_all_the_same() -> None:
+    alice = make_user()
+    limit(alice, "100", levels=[100])
+    row = spend(alice, "100")
+    with transaction.atomic():
+        Model.delete(row)
+    assert open_levels(alice) == []
+    assert reconcile(alice.pk) == []
 
 
 def test_a_midnight_in_the_middle_of_new_settings_is_in_the_ledger() -> None:
