@@ -106,11 +106,13 @@ class Rule:
 
     def levels_at(self, limit: int) -> tuple[Level, ...]:
         """The levels in force under the limit that a period has been left with."""
-        return self.levels if limit == self.limit else simple_levels(self.operator, limit, self)
+        if limit == self.limit:
+            return self.levels
+        return simple_levels(self.operator, limit, self.percents)
 
 
-def simple_levels(operator: str, limit: int, rule: Rule) -> tuple[Level, ...]:
-    triggers = triggers_of(operator, limit, rule.percents)
+def simple_levels(operator: str, limit: int, percents: Sequence[int]) -> tuple[Level, ...]:
+    triggers = triggers_of(operator, limit, percents)
     return tuple(Level(percent, (range_of(operator, at),)) for percent, at in triggers.items())
 
 
@@ -126,10 +128,7 @@ def rule_of(threshold: Threshold, parts: Sequence[Condition] | None = None) -> R
         levels: tuple[Level, ...] = (Level(100, tuple(ranges)),)
     else:
         terms = (Term(threshold.category_id, threshold.measure),)
-        levels = tuple(
-            Level(percent, (range_of(threshold.operator, trigger),))
-            for percent, trigger in threshold.triggers().items()
-        )
+        levels = simple_levels(threshold.operator, to_minor(threshold.amount), threshold.levels)
     cap = threshold.rollover_cap
     return Rule(
         threshold_id=threshold.pk,

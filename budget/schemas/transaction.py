@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from budget.models.transaction import DESCRIPTION_LENGTH, EXTERNAL_ID_LENGTH
+from budget.models.transaction import DESCRIPTION_LENGTH, EXTERNAL_ID_LENGTH, TRANSACTION
 from budget.schemas.base import Body, Query, example
 from budget.schemas.fields import (
     Amount,
@@ -31,14 +31,7 @@ class TransactionBody(Body):
     """One movement of money on one calendar date."""
 
     model_config = example(
-        {
-            "date": "2018-03-05",
-            "category": "Groceries",
-            "description": "Market",
-            "amount": "162.40",
-            "type": "expense",
-            "external_id": "bank-2018-0305-17",
-        }
+        {name: shown for name, shown in TRANSACTION.items() if name not in ("id", "user")}
     )
 
     date: Annotated[Day, Field(description="A calendar date from 1900-01-01 to 2199-12-31.")]

@@ -264,6 +264,11 @@ class Life(RuleBasedStateMachine):
             if not limit.deleted
         ]
 
+    def limits_with(self, field: str) -> list[tuple[int, int]]:
+        """Those of which a field is set."""
+        books = self.play.oracle.books
+        return [(user, pk) for user, pk in self.limits() if getattr(books[user].limits[pk], field)]
+
     def tipped(self) -> list[tuple[int, Any]]:
         """Open alerts that a row has tipped."""
         return [
@@ -367,7 +372,7 @@ class Life(RuleBasedStateMachine):
         beside.
         """
         books = self.play.oracle.books
-        carrying = [(user, pk) for user, pk in self.limits() if books[user].limits[pk].rollover]
+        carrying = self.limits_with("rollover")
         if not carrying:
             return
         user, pk = one_of(carrying, which)
@@ -390,11 +395,7 @@ class Life(RuleBasedStateMachine):
     @rule(which=numbers, share=st.sampled_from([95, 100]), off=st.integers(-1, 1))
     def hit_forecast(self, which: int, share: int, off: int) -> None:
         """Bring what is projected to one of its two bounds, or one cent beside, by a row ahead."""
-        ahead = [
-            (user, pk)
-            for user, pk in self.limits()
-            if self.play.oracle.books[user].limits[pk].forecast
-        ]
+        ahead = self.limits_with("forecast")
         if not ahead:
             return
         user, pk = one_of(ahead, which)
@@ -555,7 +556,7 @@ class Life(RuleBasedStateMachine):
     def edit_condition(self, which: int, part: int, term: Term) -> None:
         """One condition of a combination becomes another."""
         books = self.play.oracle.books
-        joined = [(user, pk) for user, pk in self.limits() if books[user].limits[pk].conditions]
+        joined = self.limits_with("conditions")
         if not joined:
             return
         user, pk = one_of(joined, which)

@@ -101,7 +101,6 @@ class Block:
 
     line: int
     place: str
-    why: str
     preparations: list[str]
     commands: list[Command]
     # The second-level heading that it stands under, and whether each shell begins with it.
@@ -188,7 +187,7 @@ def blocks(guide: str) -> Iterator[Block]:
                 raise ValueError(f"line {number}: nothing is made ready for what is not run")
             body = list(itertools.takewhile(lambda item: item[1] != "```", lines))
             told = list(commands(body, functions))
-            yield Block(number, place, why, preparations, told, section, heading == OPENING)
+            yield Block(number, place, preparations, told, section, heading == OPENING)
             preparations = []
 
 

@@ -152,14 +152,13 @@ def base() -> str:
     return BASE if exists(BASE) else build_base()
 
 
-def build(on: str | None = None) -> str:
-    """Build the Dockerfile and give the image's name. `on` is the base; by default, base()."""
+def build(on: str | None = None) -> None:
+    """Build the Dockerfile as TAG. `on` is the base; by default, base()."""
     call(
         *("buildah", "bud", "--isolation", "chroot", "--format", "docker", "--layers"),
         *("--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"),
         *("--build-arg", f"PYTHON_IMAGE={on or base()}", "--tag", TAG, str(ROOT)),
     )
-    return TAG
 
 
 def start(

@@ -155,7 +155,7 @@ class Writers:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was seen of an end: compare() says what is wrong with it."""
+    """What was seen of an end: faults() says what is wrong with it."""
 
     refused: bool
     finished: int | None
