@@ -1,5 +1,6 @@
 # The service as one image: the packages of requirements.txt, the code, the static files, nothing else.
-# `make image` builds it, looks inside and runs it the way production does.
+# `make image` builds it and looks inside; `make rehearse` runs it the way production does.
+# A release names the base by its digest (`build` of deploy/aws/guide.sh): what a tag names changes.
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -12,10 +13,13 @@ COPY requirements.txt .
 # is never read.
 RUN python -m pip --python /venv/bin/python install --require-hashes --only-binary :all: -r requirements.txt \
     && find /venv -name '*.po' -delete
-COPY manage.py gunicorn.conf.py deploy/image/healthcheck.py ./
+COPY manage.py gunicorn.conf.py deploy/healthcheck.py ./
 COPY accounts accounts
+COPY api api
 COPY budget budget
 COPY financial_alerts financial_alerts
+COPY lib lib
+COPY support support
 COPY deploy/database/roles.sql deploy/database/
 # The settings want a key; this one is made here, signs nothing and ends with the command. Redoc comes
 # along with Swagger UI and is shown nowhere.
@@ -25,6 +29,9 @@ RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_hex(32))')" \
     && /venv/bin/python -m compileall -q .
 
 FROM ${PYTHON_IMAGE}
+# What it was built on, which `push` of deploy/aws/guide.sh asks for.
+ARG PYTHON_IMAGE
+LABEL org.opencontainers.image.base.name="${PYTHON_IMAGE}"
 # No home and no shell. The number is said, because Kubernetes' runAsNonRoot cannot read names.
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
     --shell /usr/sbin/nologin app

@@ -1,22 +1,25 @@
-# Two commands matter: `make run` and `make test`. Both need python3 (3.11 or newer) and make alone.
+# Two commands matter: `make run` and `make test`. Both need only python3 (3.11 or newer) and make.
 
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
+PEERS := .deploy/peers/.installed
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-# The one-process suite is split in two; tests of one xdist_group stay together, in order.
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+# The suite is split in two, as conftest.py says.
+PYTEST := $(BIN)/pytest -n 2
+# The tests start Python a hundred times: what it compiles is kept, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long check image aws rehearse machines bench lock clean
+.PHONY: help setup run test test-newest test-long check proof image aws rehearse machines bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do \
-		printf '  make %-10s %s\n' "$$name" "$$text"; done
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup: $(DEV)  ## Create .venv with everything, tools for development included
 
@@ -37,26 +40,33 @@ endef
 test: $(DEV)  ## Run the tests on SQLite, and on PostgreSQL where TEST_DATABASE_URL names a server
 	$(call run_tests,$(PYTEST) -m "not long")
 
+test-newest: $(DEV)  ## Run the tests on the newest PostgreSQL, which npm brings (Linux x86-64, Node.js 20)
+	@printf '\n== The newest PostgreSQL\n'; $(BIN)/python -m tools.newest_postgres \
+		$(PYTEST) -m "not long and not any_postgres"
+
 test-long: $(DEV)  ## Run the tests that take minutes, on the same databases
 	$(call run_tests,$(PYTEST) -m long)
 
-check: $(DEV)  ## Lint, check types, layers, migrations and the settings of production
+check: $(DEV)  ## Lint, check types, layers, wording, migrations and the settings of production
 	@$(BIN)/python -m tools.check
 
-image: $(DEV)  ## Build the container image, look inside, run it as production does (root, Debian 12)
-	@$(BIN)/python -m deploy.image
+proof: $(DEV)  ## Test proxies, backups, guide.sh and the runner of the AWS guide
+	$(call run_tests,$(PYTEST) proof)
+
+image: $(DEV)  ## Build the container image and look inside (root, Debian 12)
+	@$(BIN)/python -m proof.image
 
 aws: $(DEV)  ## Check what is deployed to AWS, and run the guide's commands against a stand-in
-	@$(BIN)/python -m deploy.aws
+	@$(BIN)/python -m proof.aws
 
-rehearse: $(DEV)  ## Rehearse a deployment and its releases on this machine alone (root, Debian 12)
-	@$(BIN)/python -m deploy.rehearsal
+rehearse: image  ## Rehearse a deployment and its releases on this machine (root, Debian 12)
+	@$(BIN)/python -m proof.rehearsal
 
-machines: $(DEV)  ## Lose machines one by one under load, for ten minutes (RUN_SECONDS=25 for less)
-	@$(BIN)/python -m deploy.machines $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
+machines: $(DEV)  ## Lose machines one by one under load, for ten minutes (RUN_SECONDS=20 for less)
+	@$(BIN)/python -m proof.machines $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
 
-bench: $(DEV)  ## Measure what a write costs as history grows
-	@$(BIN)/python -m benchmarks
+bench: $(DEV) $(PEERS)  ## Measure the service, beside what others would pick (PostgreSQL and wrk)
+	@$(BIN)/python -m benchmarks $(if $(WRITE),--write $(WRITE))
 
 lock:  ## Take Pipfile's newest allowed versions into Pipfile.lock and requirements*.txt
 	@$(PYTHON) tools/lock.py
@@ -83,3 +93,9 @@ $(RUNTIME): requirements.txt | $(BIN)/python
 $(DEV): requirements-dev.txt requirements.txt | $(BIN)/python
 	@$(PIP) -r requirements-dev.txt
 	@touch $(RUNTIME) $@
+
+# What the service is compared with has an environment of its own.
+$(PEERS): benchmarks/peers/requirements.txt | $(BIN)/python
+	@$(BIN)/python -m venv .deploy/peers
+	@.deploy/peers/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from unittest import mock
 import hypothesis
 import pytest
 from django.db import connection
+from django.db.backends.signals import connection_created
+from django.test import TransactionTestCase
+from xdist.scheduler import LoadScopeScheduling
+
+from financial_alerts.tests.at_once import Share
 
 # Two cores are shared with the other half of the suite: a slow example is no failure.
 hypothesis.settings.register_profile(
@@ -22,8 +28,15 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("project")
 
-LEFT_LONG = pytest.StashKey[int]()
-WORKER_KEY = "left_long"
+# Nine writers need both cores to themselves; one demo does for all that look at it.
+TOGETHER = {"budget/tests/test_concurrency.py", "budget/tests/test_readme.py"}
+# The markers that -m leaves out by name, and what runs those tests.
+COMMANDS = {
+    "long": "long tests: make test-long",
+    "any_postgres": "tests that are the same on every PostgreSQL: make test",
+}
+LEFT = pytest.StashKey[dict[str, int]]()
+WORKER_KEY = "left"
 
 
 @pytest.fixture(scope="session")
@@ -46,42 +59,100 @@ def patient_locks() -> Iterator[None]:
     # Not before Django is set up, which it is not yet where this file is imported.
     from budget.models import ledger
 
-    with mock.patch.object(ledger, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '60s';"):
+    with mock.patch.object(ledger, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '60s'"):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    """Empty PostgreSQL's tables as SQLite's: to TRUNCATE forty small ones takes half a second."""
+    # As above.
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    def deletes(ops: DatabaseOperations, style: object, tables: list[str], **how: Any) -> list[str]:
+        return [f"DELETE FROM {ops.quote_name(table)}" for table in tables]  # noqa: S608
+
+    with mock.patch.object(DatabaseOperations, "sql_flush", deletes):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_connections() -> Iterator[None]:
+    """Fail a test that opens more connections than a server has for each of several processes."""
+    share = Share()
+    connection_created.connect(share.count)
+    yield
+    connection_created.disconnect(share.count)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage seldom, and no more among what stays: it took a twelfth of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+
+
+class Together(LoadScopeScheduling):
+    """One test after another to each worker, but the files of TOGETHER as a whole to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if path in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Share the tests out; xdist's own groups do nothing with pytest 9.2."""
+    return Together(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what is marked for the other database, and what has been run for this one too."""
     for item in items:
-        if item.get_closest_marker("once") and connection.vendor != "sqlite":
-            item.add_marker(pytest.mark.skip(reason="asks no database of ours: runs with SQLite"))
+        once = item.get_closest_marker("once") or not asks_a_database(item)
+        if once and connection.vendor != "sqlite":
+            item.add_marker(pytest.mark.skip(reason="the same on every database: runs with SQLite"))
         for name, vendor in (("postgres", "postgresql"), ("sqlite", "sqlite")):
             if item.get_closest_marker(name) and connection.vendor != vendor:
                 item.add_marker(pytest.mark.skip(reason=f"only on {name}"))
 
 
+def asks_a_database(item: pytest.Item) -> bool:
+    """Whether a test may: pytest-django keeps the others from it."""
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "postgres"))
+    fixtures = {"db", "transactional_db", "django_db_setup"} & set(
+        getattr(item, "fixturenames", ())
+    )
+    case = getattr(item, "cls", None)
+    return marked or bool(fixtures) or bool(case and issubclass(case, TransactionTestCase))
+
+
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Count the long tests that -m left out, here and in each worker."""
-    if items:
-        stash = items[0].config.stash
-        left = sum(item.get_closest_marker("long") is not None for item in items)
-        stash[LEFT_LONG] = stash.get(LEFT_LONG, 0) + left
+    """Count the tests that -m left out, here and in each worker, each by one of its markers."""
+    if not items:
+        return
+    config = items[0].config
+    named = [name for name in COMMANDS if f"not {name}" in config.option.markexpr]
+    left = config.stash.setdefault(LEFT, {})
+    for item in items:
+        for name in named:
+            if item.get_closest_marker(name):
+                left[name] = left.get(name, 0) + 1
+                break
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand a worker's count to the process that reports."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output[WORKER_KEY] = session.config.stash.get(LEFT_LONG, 0)
+        output[WORKER_KEY] = session.config.stash.get(LEFT, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take a worker's count; each worker collects the whole suite, so they do not add up."""
-    stash = node.config.stash
-    told = getattr(node, "workeroutput", {}).get(WORKER_KEY, 0)
-    stash[LEFT_LONG] = max(stash.get(LEFT_LONG, 0), told)
+    node.config.stash[LEFT] = getattr(node, "workeroutput", {}).get(WORKER_KEY, {})
 
 
 def pytest_terminal_summary(
@@ -100,8 +171,9 @@ def left_out(config: pytest.Config) -> Iterator[str]:
     """Give a line for each part of the suite that this run was not asked for."""
     if connection.vendor == "sqlite" and not os.environ.get("TEST_DATABASE_URL"):
         yield "PostgreSQL: TEST_DATABASE_URL=postgres://USER:PASSWORD@HOST:5432/NAME make test"
-    if long := config.stash.get(LEFT_LONG, 0):
-        yield f"{long} long tests: make test-long"
+        yield "The newest PostgreSQL: make test-newest"
+    for name, count in config.stash.get(LEFT, {}).items():
+        yield f"{count} {COMMANDS[name]}"
     if not os.environ.get("SAMPLE_DATA"):
         yield "Checks against real exports: SAMPLE_DATA=FOLDER make test"
 

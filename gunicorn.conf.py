@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import socket
@@ -10,8 +9,6 @@ from collections.abc import Callable
 from types import FrameType
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.sock import BaseSocket
-from gunicorn.workers.gthread import ThreadWorker
 
 
 def number(name: str, default: int, least: int, most: int) -> int:
@@ -22,12 +19,12 @@ def number(name: str, default: int, least: int, most: int) -> int:
     return int(text)
 
 
-# The service logs each request itself. This is what gunicorn says of its own, in the same form.
+# The service logs each request itself. This is what gunicorn itself logs, in the same form.
 accesslog = None
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "financial_alerts.logs.Json"}},
+    "formatters": {"json": {"()": "lib.logs.Json"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
@@ -58,31 +55,41 @@ def when_ready(server: Arbiter) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-class Worker(ThreadWorker):
-    """A worker that outlives its listening sockets, for the moment until its own SIGTERM comes."""
+def on_reload(server: Arbiter) -> None:
+    """Log as the settings say after SIGHUP, too.
 
-    def accept(self, listener: BaseSocket) -> None:
-        try:
-            super().accept(listener)  # type: ignore[no-untyped-call]
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
+    gunicorn sets up its own logging again then. The settings did so once, when the application was
+    loaded, and it is not loaded again. Workers that start from here on inherit what is set up now.
+    """
+    # The settings are on the path only once the application is loaded.
+    from django.conf import settings
+    from django.utils.log import configure_logging
+
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
 
 
 # Requests wait for the database more than for a processor. Workers times threads is also the number
 # of database connections that one machine may hold.
-worker_class = Worker
+# By name: where gunicorn reads this, the project is not on the path yet.
+worker_class = "financial_alerts.worker.Worker"
 workers = number("WEB_CONCURRENCY", 2, 1, 64)
 threads = number("GUNICORN_THREADS", 4, 1, 64)
 # Loaded once, before the fork: a worker that takes another's place answers in milliseconds and
 # shares the memory, and code or settings that do not load end the process before it listens.
 preload_app = True
 
+# Bytes, as in lib/transport.py. 0: the worker keeps the limit of the request line
+# itself, because gunicorn allows no more than 8,190.
+limit_request_line = 0
+limit_request_field_size = 16 * 1024
+# Files are sent as any other answer, by the worker's loop.
+sendfile = False
+
 # Longer than the load balancer keeps an idle connection (60 s for an ALB): where the server closes
 # first, a request that is already on its way meets a closed connection, and the client a 502.
 keepalive = 75
-# Seconds. A request that still runs so long after SIGTERM is cut, so whoever sends SIGTERM has to
-# wait longer before SIGKILL; a worker whose loop says nothing for `timeout` is replaced.
+# Seconds. A request that still runs so long after SIGTERM is cut, so after SIGTERM wait
+# longer before SIGKILL; a worker whose loop says nothing for `timeout` is replaced.
 graceful_timeout = 30
 timeout = 60
 # What a library may leak ends with its worker; the jitter keeps workers from ending together.

@@ -5,9 +5,13 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+    # allauth has a section named Accounts already.
+    verbose_name = "Tokens"
 
     def ready(self) -> None:
-        # Of the project as a whole, which is no app of its own.
-        from financial_alerts.checks import register_checks
+        # Checks of the whole project, which is not an app.
+        from accounts import signals
+        from lib.checks import register_checks
 
         register_checks()
+        signals.connect()

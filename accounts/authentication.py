@@ -1,33 +1,48 @@
 """Who is asking: a token, a session's token, or the session cookie with its CSRF token.
 
-The one place that decides. Whatever credential is sent, it is right or the request ends here: none
-that is wrong falls through to the next, or a script would act as whoever is logged in.
+The one place that decides. A credential is valid or the request ends here: a wrong one is
+never skipped for the next, or a script would act as the user who is logged in.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from importlib import import_module
+from io import BytesIO
+from typing import Any, NamedTuple
 
-from allauth.account.decorators import reauthentication_required
-from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
-from django.db import DatabaseError
-from django.db.models import Q
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import DatabaseError, close_old_connections, connection
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
 
-from accounts.models import TOKEN_PREFIX, ApiToken, Scope, digest
-from accounts.sessions import prolong, session_of
+from accounts.models import TOKEN_PREFIX, ApiToken, Scope
+from accounts.sessions import holding, prolong, proved_lately, session_of
+from lib.postgresql import Prepared
+from lib.text import digest
 
 USE_IS_NOTED_EVERY = timedelta(minutes=10)
+# The columns of its user that a token's query reads, in the model's order, as from_db() wants them.
+# A User reads the others when they are asked for: no request needs the hash of the password.
+OF_USER = ("id", "username", "email", "is_active")
+BY_TOKEN = f"""
+SELECT t.id, t.scope, t.last_used_at IS NULL OR t.last_used_at <= %s,
+{", ".join(f"u.{column}" for column in OF_USER)}{{columns}}
+FROM accounts_apitoken t JOIN auth_user u ON u.id = t.user_id {{join}}
+WHERE t.digest = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > %s)
+AND u.is_active
+"""  # noqa: S608 - of constants
 BEARER = re.compile(rf"(?i:Bearer) +({TOKEN_PREFIX}[A-Za-z0-9_-]{{43}})")
 NEEDS_LOGIN = "This takes a login; a token cannot do it."
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,18 +58,34 @@ class Kind(StrEnum):
     SERVICE = "service"
 
 
-# Whoever is a person: a service has no account of its own to look after.
+# Credentials of people: a service has no account to manage.
 PEOPLE = frozenset({Kind.SESSION, Kind.PERSONAL})
 SESSION_ONLY = frozenset({Kind.SESSION})
 ANY_KIND = frozenset(Kind)
+
+
+class Beside(NamedTuple):
+    """What else a caller wants to know of the user, from the query that reads the token.
+
+    columns: SQL, begins with a comma. join: a LEFT JOIN with at most one row of the user, u.id.
+    read: makes a value of the columns, which are all None for a user without such a row.
+    """
+
+    columns: str
+    join: str
+    read: Callable[[Sequence[Any]], Any]
+
+
+NOTHING = Beside("", "", lambda columns: None)
 
 
 @dataclass(frozen=True)
 class Credential:
     """What a request was let in by.
 
-    user: whose it is; of a service, who answers for it. key: names the credential itself, for
-    whoever counts its requests. reads_only: opens no method that writes. session: of a login.
+    user: whose it is; for a service, who is responsible for it. key: names the credential, to
+    count its requests. reads_only: opens no method that writes. session: of a login. ledger: the
+    user's, as the caller's `beside` reads it; None where it is not known yet.
     """
 
     user: User
@@ -62,6 +93,7 @@ class Credential:
     key: str
     reads_only: bool = False
     session: SessionBase | None = None
+    ledger: Any = None
 
 
 class Unauthenticated(Exception):
@@ -84,16 +116,19 @@ class Reauthenticate(Exception):
     """So much takes a proof that is minutes old; HTTP 403."""
 
 
-def authenticate(request: HttpRequest) -> Credential:
-    """The credential of a request, of a user who is active. Raises Unauthenticated, CsrfFailed."""
+def authenticate(request: HttpRequest, beside: Beside = NOTHING) -> Credential:
+    """The credential of a request, of a user who is active. Raises Unauthenticated, CsrfFailed.
+
+    beside: what the credential's `ledger` is read from, if it is a person's token.
+    """
     if (header := request.headers.get("Authorization")) is not None:
-        return by_token(header)
+        return by_token(header, beside)
     if (token := request.headers.get("X-Session-Token")) is not None:
         return by_session_token(token)
     return by_cookie(request)
 
 
-def by_token(header: str) -> Credential:
+def by_token(header: str, beside: Beside = NOTHING) -> Credential:
     """The credential in an Authorization header, in one query; its use is noted now and then."""
     match = BEARER.fullmatch(header)
     if match is None:
@@ -101,32 +136,34 @@ def by_token(header: str) -> Credential:
             "The Authorization header is not of the form: Bearer fa_...",
             'Bearer error="invalid_request"',
         )
-    unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    token = (
-        ApiToken.objects.select_related("user")
-        .filter(unexpired, digest=digest(match[1]), revoked_at=None, user__is_active=True)
-        .first()
-    )
-    if token is None:
+    now, moment = timezone.now(), connection.ops.adapt_datetimefield_value
+    statement = Prepared(BY_TOKEN.format(columns=beside.columns, join=beside.join))
+    params = (moment(now - USE_IS_NOTED_EVERY), digest(match[1]), moment(now))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        row = cursor.fetchone()
+    if row is None:
         raise Unauthenticated(
             "The token is unknown, revoked or expired, or its user is not active.",
             'Bearer error="invalid_token"',
         )
-    note_use(token)
-    kind = Kind.SERVICE if token.scope == Scope.SERVICE else Kind.PERSONAL
-    return Credential(token.user, kind, f"token:{token.pk}", token.scope == Scope.READ)
+    pk, scope, due, *columns = row
+    if due:
+        note_use(pk, now)
+    user = User.from_db(connection.alias, OF_USER, columns[: len(OF_USER)])
+    if scope == Scope.SERVICE:
+        return Credential(user, Kind.SERVICE, f"token:{pk}")
+    ledger = beside.read(columns[len(OF_USER) :])
+    return Credential(user, Kind.PERSONAL, f"token:{pk}", scope == Scope.READ, ledger=ledger)
 
 
-def note_use(token: ApiToken) -> None:
-    """Store when the token was used, at most once in ten minutes: a read should stay a read."""
-    now = timezone.now()
-    if token.last_used_at is not None and now - token.last_used_at < USE_IS_NOTED_EVERY:
-        return
+def note_use(pk: int, now: datetime) -> None:
+    """Store when a token was used. Called once in ten minutes: a read should stay a read."""
     try:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        ApiToken.objects.filter(pk=pk).update(last_used_at=now)
     except DatabaseError:
         # A database that takes no writes now can still be read.
-        logger.warning("The use of token %s could not be noted.", token.pk, exc_info=True)
+        logger.warning("The use of token %s could not be noted.", pk, exc_info=True)
 
 
 def by_session_token(token: str) -> Credential:
@@ -143,16 +180,6 @@ def by_session_token(token: str) -> Credential:
     except UpdateError:
         raise ended from None
     return Credential(user, Kind.SESSION, f"user:{user.pk}", session=session)
-
-
-def holding(session: SessionBase) -> HttpRequest:
-    """A request with a session, for those who look there.
-
-    Not the real one: its middleware would send the app's token to the client as a cookie.
-    """
-    request = HttpRequest()
-    request.session = session
-    return request
 
 
 def by_cookie(request: HttpRequest) -> Credential:
@@ -198,24 +225,39 @@ def check_reach(credential: Credential, method: str, kinds: frozenset[Kind]) -> 
 
 
 def check_recent(credential: Credential) -> None:
-    """Refuse who has a second factor and has not proved anew, in the last minutes, who they are.
+    """Refuse an account with a second factor without a recent proof of identity.
 
-    Raises Reauthenticate; for a token, which cannot prove anything, Forbidden.
+    A log-in is such a proof, and so is a proof that was asked for later. Raises Reauthenticate;
+    for a token, which cannot prove anything, Forbidden.
     """
     if credential.session is None:
         raise Forbidden(NEEDS_LOGIN)
-    request = holding(credential.session)
-    request.user = credential.user
-    try:
-        prove(request)
-    except ReauthenticationRequired:
+    if is_mfa_enabled(credential.user) and not proved_lately(credential.session, credential.user):
         raise Reauthenticate(
             "Send POST /_allauth/{app or browser}/v1/auth/2fa/reauthenticate, then this again."
-        ) from None
+        )
 
 
-@reauthentication_required(  # type: ignore[untyped-decorator]
-    enabled=lambda request: is_mfa_enabled(request.user)
-)
-def prove(request: HttpRequest) -> None:
-    """Passed without a second factor, or with a proof within ACCOUNT_REAUTHENTICATION_TIMEOUT."""
+def is_known(environ: dict[str, Any]) -> bool:
+    """Whether a request comes with a credential, by its WSGI environment without the body.
+
+    For the decision how much of the body to read. It admits no request: what the credential is
+    good for, and whether a page of ours has sent it, is for authenticate() to say.
+    """
+    request = WSGIRequest({**environ, "wsgi.input": BytesIO(), "CONTENT_LENGTH": "0"})
+    close_old_connections()
+    try:
+        return bool(sender_of(request))
+    except Unauthenticated:
+        return False
+    except DatabaseError:
+        # The application will say that it cannot answer now.
+        return True
+
+
+def sender_of(request: HttpRequest) -> bool:
+    if "Authorization" in request.headers or "X-Session-Token" in request.headers:
+        return authenticate(request).user.is_active
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    session = store(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    return get_user(holding(session)).is_authenticated

@@ -1,135 +1,24 @@
-"""What is about people and not about money: settings and credentials."""
+"""Credentials and what protects them: tokens, known devices, guesses of codes."""
 
 from __future__ import annotations
 
-import hashlib
+import ipaddress
+import re
 import secrets
-import zoneinfo
-from datetime import datetime
-from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Self
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from budget.models.errors import Conflict
-from budget.models.ledger import Calendar, LedgerModel, LedgerQuerySet, Row
-from budget.models.shapes import Id, MomentText, UserId, shape, words
-from budget.models.text import moment, search_key
+from lib.select import Select
+from lib.shapes import Id, MomentText, UserId, shape, words
+from lib.text import digest, moment, search_key
 
 TOKEN_PREFIX = "fa_"  # noqa: S105 - what every token starts with
-
-
-@lru_cache(maxsize=1)
-def time_zones() -> frozenset[str]:
-    """UTC and every IANA name of an area and a place; looked up once, as that reads all of them.
-
-    Other names there are old ones of countries, or stand for no place: Factory, and localtime,
-    which is whatever this machine is set to.
-    """
-    return frozenset(name for name in zoneinfo.available_timezones() if "/" in name) | {"UTC"}
-
-
-def validate_time_zone(name: str) -> None:
-    """Raises ValidationError for a name that is no IANA time zone."""
-    if name not in time_zones():
-        raise ValidationError(f"{name!r} is no IANA time zone.", code="time_zone")
-
-
-@shape(
-    {
-        "user": 7,
-        "time_zone": "Europe/Berlin",
-        "week_start": 1,
-        "month_start": 1,
-        "currency": "EUR",
-    }
-)
-class ProfileDict(TypedDict):
-    """A user's settings, by which time is cut into periods."""
-
-    user: UserId
-    time_zone: Annotated[str, Field(description="An IANA name; a day begins there at midnight.")]
-    week_start: Annotated[
-        int, Field(ge=1, le=7, description="The first day of a week: 1 is Monday, 7 Sunday.")
-    ]
-    month_start: Annotated[int, Field(ge=1, le=28, description="The first day of a month.")]
-    currency: Annotated[
-        str, Field(pattern="^[A-Z]{3}$", description="ISO 4217, of every amount of the user's.")
-    ]
-
-
-class ProfileQuerySet(LedgerQuerySet["Profile"]):
-    """The settings of users."""
-
-
-class Profile(LedgerModel):
-    """A user's settings, by which time is cut into periods.
-
-    time_zone: IANA name. week_start: 1 (Monday) to 7 (Sunday). month_start: first day of the month,
-    1 to 28. currency: ISO 4217 code of every amount. A change re-cuts every period in one commit.
-    """
-
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="profile")
-    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
-    week_start = models.SmallIntegerField(default=1)
-    month_start = models.SmallIntegerField(default=1)
-    currency = models.CharField(
-        max_length=3, default="USD", validators=[RegexValidator(r"^[A-Z]{3}\Z")]
-    )
-
-    objects = ProfileQuerySet.as_manager()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=models.Q(week_start__range=(1, 7)), name="accounts_profile_week_start"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(month_start__range=(1, 28)), name="accounts_profile_month_start"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="accounts_profile_currency"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"settings of user {self.user_id}"
-
-    @property
-    def calendar(self) -> Calendar:
-        return Calendar(self.time_zone, self.week_start, self.month_start)
-
-    def check_write(self, before: Row | None) -> None:
-        self.clean_fields(exclude=["id", "user"])
-        if not 1 <= self.week_start <= 7:
-            raise ValidationError({"week_start": "A week starts on a day from 1 to 7."})
-        if not 1 <= self.month_start <= 28:
-            raise ValidationError({"month_start": "A month starts on a day from 1 to 28."})
-        if before is not None and before["user_id"] != self.user_id:
-            raise Conflict("A profile stays with its user.")
-
-    def check_delete(self) -> None:
-        raise Conflict("A profile goes with its account only.")
-
-    def to_dict(self) -> ProfileDict:
-        return {
-            "user": self.user_id,
-            "time_zone": self.time_zone,
-            "week_start": self.week_start,
-            "month_start": self.month_start,
-            "currency": self.currency,
-        }
-
-
-def digest(token: str) -> str:
-    """What is stored of a token. A token is 256 random bits, so one fast hash is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Scope(models.TextChoices):
@@ -164,7 +53,7 @@ class TokenDict(TypedDict):
     scope: Annotated[
         str,
         words(Scope.values),
-        Field(description="read: GET alone. write: every method. service: for any user."),
+        Field(description="read: only GET. write: every method. service: for any user."),
     ]
     hint: Annotated[str, Field(description="How the secret begins.")]
     created_at: MomentText
@@ -184,11 +73,51 @@ class NewTokenDict(TokenDict):
     ]
 
 
+class TokenRow(NamedTuple):
+    """A token as a SELECT gives it, without what its secret could be guessed from."""
+
+    id: int
+    user_id: int
+    name: str
+    scope: str
+    hint: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+TOKENS = Select(
+    TokenRow, ", ".join(f"r.{name}" for name in TokenRow._fields), "accounts_apitoken r"
+)
+
+
+def describe_token(row: TokenRow) -> TokenDict:
+    """A token as the API shows it."""
+    return {
+        "id": row.id,
+        "user": row.user_id,
+        "name": row.name,
+        "scope": row.scope,
+        "hint": row.hint,
+        "created_at": moment(row.created_at),
+        "last_used_at": moment(row.last_used_at) if row.last_used_at else None,
+        "expires_at": moment(row.expires_at) if row.expires_at else None,
+        "revoked_at": moment(row.revoked_at) if row.revoked_at else None,
+    }
+
+
 class TokenQuerySet(models.QuerySet["ApiToken"]):
     def live(self) -> Self:
         """Those that still open something."""
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
         return self.filter(unexpired, revoked_at=None)
+
+    def end(self) -> list[ApiToken]:
+        """Revoke those that still open something; which they were."""
+        ended = list(self.live())
+        self.filter(pk__in=[token.pk for token in ended]).update(revoked_at=timezone.now())
+        return ended
 
 
 class ApiToken(models.Model):
@@ -246,9 +175,10 @@ class ApiToken(models.Model):
         return token, secret
 
     def seal(self) -> str:
-        """Give a token that is not stored yet its secret, of which it keeps the digest alone."""
+        """Give a token that is not stored yet its secret, of which it keeps only the digest."""
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         self.hint = secret[: len(TOKEN_PREFIX) + 5]
+        # One fast hash is enough: a token is 256 random bits.
         self.digest = digest(secret)
         self.key = f"{search_key(self.name)} {search_key(self.hint)}"
         return secret
@@ -260,14 +190,102 @@ class ApiToken(models.Model):
             self.save(update_fields=["revoked_at"])
 
     def to_dict(self) -> TokenDict:
-        return {
-            "id": self.pk,
-            "user": self.user_id,
-            "name": self.name,
-            "scope": self.scope,
-            "hint": self.hint,
-            "created_at": moment(self.created_at),
-            "last_used_at": moment(self.last_used_at) if self.last_used_at else None,
-            "expires_at": moment(self.expires_at) if self.expires_at else None,
-            "revoked_at": moment(self.revoked_at) if self.revoked_at else None,
-        }
+        return describe_token(TokenRow(*(getattr(self, name) for name in TokenRow._fields)))
+
+
+def network_of(ip: str) -> str:
+    """The network of an IP address: its first 24 bits, or 48 of IPv6. Any other text stays."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ip
+    size = 24 if address.version == 4 else 48
+    return str(ipaddress.ip_network(f"{address}/{size}", strict=False))
+
+
+class Device(models.Model):
+    """A kind of device in a network from which the user has logged in.
+
+    It is known by what the client says it is, without version numbers, and by the network's
+    address: a browser that is updated stays the same device. fingerprint: a digest of both.
+    """
+
+    KEPT = 50
+    TOLD_A_DAY = 5
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="devices")
+    fingerprint = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "fingerprint"], name="accounts_device_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint[:8]
+
+    @staticmethod
+    def fingerprint_of(agent: str, ip: str) -> str:
+        return digest(f"{re.sub('[0-9.]+', '', agent)}|{network_of(ip)}")
+
+    @classmethod
+    def note(cls, user_id: int, agent: str, ip: str) -> bool:
+        """Remember where a log-in came from; whether it is new and the owner should get a mail.
+
+        Beyond TOLD_A_DAY in 24 hours the owner gets no mail: a script that logs in from ever new
+        networks must not fill a mailbox. The newest KEPT are remembered.
+        """
+        mine = cls.objects.filter(user_id=user_id)
+        _, new = mine.get_or_create(
+            fingerprint=cls.fingerprint_of(agent, ip), defaults={"user_id": user_id}
+        )
+        if not new:
+            return False
+        kept = list(mine.order_by("-created_at").values_list("pk", flat=True)[: cls.KEPT])
+        mine.exclude(pk__in=kept).delete()
+        day = timezone.now() - timedelta(days=1)
+        return mine.filter(created_at__gt=day).count() <= cls.TOLD_A_DAY
+
+
+class CodeGuesses(models.Model):
+    """How many wrong guesses of one mailed code there were. key: a digest that names the flow.
+
+    A row is of no use once its code has expired; each new row takes old ones away.
+    """
+
+    KEPT = timedelta(hours=1)
+    AT_ONCE = 100
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.count} guesses"
+
+    @classmethod
+    def take(cls, key: str, most: int) -> bool:
+        """Count one more guess; False where there were as many as there may be.
+
+        Each statement commits by itself: the guess is counted before it is compared.
+        """
+        guesses = cls.objects.filter(key=key, count__lt=most)
+        if guesses.update(count=models.F("count") + 1):
+            return True
+        cls.forget()
+        CodeGuesses.objects.bulk_create([CodeGuesses(key=key)], ignore_conflicts=True)
+        return bool(guesses.update(count=models.F("count") + 1))
+
+    @classmethod
+    def give_back(cls, key: str) -> None:
+        """Take back the last guess, which was right."""
+        cls.objects.filter(key=key, count__gt=0).update(count=models.F("count") - 1)
+
+    @classmethod
+    def forget(cls) -> None:
+        """Delete some rows that have expired."""
+        over = cls.objects.filter(created_at__lt=timezone.now() - cls.KEPT)
+        with transaction.atomic():
+            rows = over.select_for_update(skip_locked=True).order_by("key")[: cls.AT_ONCE]
+            cls.objects.filter(pk__in=[row.pk for row in rows]).delete()

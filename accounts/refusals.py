@@ -41,7 +41,7 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 
 
 def mail_failed(request: HttpRequest) -> HttpResponse:
-    """What whoever waits for a mail that cannot be sent now is told."""
+    """The answer to a request whose mail cannot be sent now."""
     status, message = HTTPStatus.SERVICE_UNAVAILABLE, "The mail could not be sent. Try again later."
     if within_allauth(request):
         return refusal(status, "mail_failed", message)

@@ -1,4 +1,4 @@
-"""Sessions of apps: the only module that leans on allauth where it promises nothing.
+"""Sessions of apps. As `accounts.guesses` does, it leans on parts of allauth that may change.
 
 `allauth.headless.app_settings` is not documented, the token strategy behind it is. A test holds
 both to what is used here.
@@ -7,17 +7,24 @@ both to what is used here.
 from __future__ import annotations
 
 import re
+import time
 from importlib import import_module
 
+from allauth.account import app_settings as account_settings
+from allauth.account.authentication import get_authentication_records
 from allauth.headless import app_settings
 from allauth.headless.tokens.strategies.sessions import SessionTokenStrategy
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
 from django.utils import timezone
 
 SEEN = "seen"
+LOGGED_IN = "logged_in"
+SET_UP = "second_factor_set_up"
 TOKEN = re.compile(r"[a-z0-9]{32}")
 
 
@@ -35,7 +42,7 @@ class SingleLoadStrategy(SessionTokenStrategy):
 
 
 def session_of(token: str) -> SessionBase | None:
-    """The session that an X-Session-Token stands for, None once it has ended."""
+    """The session of an X-Session-Token, None once it has ended."""
     found: SessionBase | None = app_settings.TOKEN_STRATEGY.lookup_session(token)
     return found
 
@@ -53,3 +60,53 @@ def prolong(session: SessionBase, *, save: bool) -> None:
     if save:
         session.save()
     UserSession.objects.filter(session_key=session.session_key).update(last_seen_at=now)
+
+
+def holding(session: SessionBase) -> HttpRequest:
+    """A request with a session, for those who look there.
+
+    Not the real one: its middleware would send the app's token to the client as a cookie.
+    """
+    request = HttpRequest()
+    request.session = session
+    return request
+
+
+def note_login(session: SessionBase) -> None:
+    """Keep when a log-in was complete, its second factor included."""
+    session[LOGGED_IN] = time.time()
+
+
+def is_recent(moment: float) -> bool:
+    """Whether a moment (seconds since 1970) is a proof still; five minutes are."""
+    limit: int = account_settings.REAUTHENTICATION_TIMEOUT
+    return 0 <= time.time() - moment < limit
+
+
+def logged_in_lately(session: SessionBase) -> bool:
+    return is_recent(session.get(LOGGED_IN, 0))
+
+
+def proved_lately(session: SessionBase, user: User) -> bool:
+    """Whether the user has logged in in the last minutes, or shown again who they are."""
+    records = get_authentication_records(holding(session), user)
+    shown = [record["at"] for record in records if record.get("reauthenticated")]
+    return logged_in_lately(session) or is_recent(max(shown, default=0))
+
+
+def note_second_factor(session: SessionBase, user: User) -> None:
+    """Keep that the user has set up a second factor in this session, which shows that it works."""
+    session[SET_UP] = user.pk
+
+
+def second_factor_shown(session: SessionBase, user: User) -> bool:
+    """Whether the user has shown a second factor in this session, at any time."""
+    records = get_authentication_records(holding(session), user)
+    shown = any(record.get("method") == "mfa" for record in records)
+    return shown or session.get(SET_UP) == user.pk
+
+
+def end_sessions(user_id: int) -> None:
+    """End every session of a user."""
+    for session in UserSession.objects.filter(user_id=user_id):
+        session.end()

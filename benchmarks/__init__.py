@@ -1,1 +1,1 @@
-"""What a write costs, as ratios to the same write without the engine: `make bench`."""
+"""What the service costs, beside what others would pick and as its data grows: `make bench`."""

@@ -15,8 +15,8 @@ from django.db import connection, transaction
 
 from budget import engine
 from budget.engine import rollups
+from budget.engine.evaluate import evaluate_all
 from budget.engine.rules import rules_changed
-from budget.engine.writes import evaluate_all
 from budget.models import (
     Category,
     Cause,
@@ -29,17 +29,20 @@ from budget.models import (
     Transaction,
     TransactionType,
 )
-from budget.models.ledger import lock_ledger
+from budget.models.ledger import open_book
 
 # Histories end today and go back three years at most: a row a day, or as many more as it takes.
 DAYS = 1095
-# What no history reaches; and what one transaction has to come to.
-FAR, LARGE = Decimal(10) ** 11, Decimal(50_000)
-PLAIN = "plain"
+# What no history reaches; what one transaction has to come to; what most of them are.
+FAR, LARGE, SMALL = Decimal(10) ** 11, Decimal(50_000), Decimal("12.34")
+PLAIN, ENGINE = "plain", "engine"
+# Thresholds and rows of one commit, which opens at most 10,000 alerts.
+AT_ONCE, MANY = 50, 4_000
 
 # Threshold type, whether it is of one category, and limit: half of them are exceeded in each of
 # their periods, so that open alerts stand beside every write.
-SIX = (
+Limit = tuple[PeriodType, bool, Decimal]
+SIX: Sequence[Limit] = (
     (PeriodType.DAILY, False, FAR),
     (PeriodType.WEEKLY, False, Decimal(1)),
     (PeriodType.MONTHLY, False, Decimal(1)),
@@ -47,6 +50,8 @@ SIX = (
     (PeriodType.YEARLY, False, Decimal(1)),
     (PeriodType.TRANSACTION, False, LARGE),
 )
+# Of each expense; two alerts for each.
+EACH: Sequence[Limit] = ((PeriodType.TRANSACTION, False, Decimal(1)),)
 
 # One of every kind beside the six; what is judged at the end is so a year of periods back.
 EVERY: tuple[dict[str, Any], ...] = (
@@ -74,13 +79,19 @@ FROM n JOIN day ON day.k = n.i * {count} / %s JOIN own ON own.k = n.i %% {width}
 
 @dataclass(frozen=True)
 class Plan:
-    """What a user is to have. every: also one threshold of every other kind."""
+    """What a user is to have.
+
+    days: how many the rows are spread over, up to today. every: also one threshold of every other
+    kind. alerts: instead of all that, purchases with two alerts each.
+    """
 
     name: str
     rows: int
+    days: int = DAYS
     categories: int = 12
     thresholds: int = 6
     every: bool = False
+    alerts: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,28 +129,44 @@ def fill(plans: Sequence[Plan]) -> list[int]:
 def fill_one(plan: Plan) -> int:
     with transaction.atomic():
         user = User.objects.create(username=plan.name)
-        ledger = lock_ledger(user.pk)
         names = [f"Category {number}" for number in range(plan.categories - 1)]
         categories = [Category(user=user, name=name).prepare(set()) for name in names]
         Category._base_manager.bulk_create(categories)
-        write_history(user, plan.rows)
+        if plan.rows:
+            write_history(user, plan.rows, plan.days)
         # From here on it is the engine that brings everything up to the rows.
-        rollups.upsert(ledger, rollups.of_transactions(user.pk, ledger.calendar.month_start))
-        Threshold._base_manager.bulk_create(thresholds(user, plan.thresholds))
+        with open_book(user.pk) as book:
+            month_start = book.ledger.calendar.month_start
+            rollups.upsert(book, rollups.of_transactions(user.pk, month_start))
+        limits = thresholds(user, plan.thresholds, EACH if plan.alerts else SIX)
+        for begin in range(0, len(limits), AT_ONCE):
+            Threshold._base_manager.bulk_create(limits[begin : begin + AT_ONCE])
+            evaluate(user)
         if plan.every:
             add_every_kind(user)
-        rules_changed(ledger)
-        evaluate_all(ledger, Cause.THRESHOLD_EDIT)
+            evaluate(user)
+    meet([user.pk])
+    purchases = [
+        row_of(people[user.pk], number, ENGINE, SMALL) for number in range(plan.alerts // 2)
+    ]
+    for begin in range(0, len(purchases), MANY):
+        engine.record_transactions(user.pk, purchases[begin : begin + MANY])
     return user.pk
 
 
-def thresholds(user: User, count: int) -> list[Threshold]:
-    """The six, over and over; those of one category take the categories in turn."""
+def evaluate(user: User) -> None:
+    with open_book(user.pk) as book:
+        rules_changed(book)
+        evaluate_all(book, Cause.THRESHOLD_EDIT)
+
+
+def thresholds(user: User, count: int, limits: Sequence[Limit]) -> list[Threshold]:
+    """The same limits, over and over; those of one category take the categories in turn."""
     categories = list(Category.objects.filter(user=user).order_by("id"))
     found = []
     for number in range(count):
-        type, narrow, amount = SIX[number % len(SIX)]
-        category = categories[number // len(SIX) % len(categories)] if narrow else None
+        type, narrow, amount = limits[number % len(limits)]
+        category = categories[number // len(limits) % len(categories)] if narrow else None
         name = f"Limit {number}"
         slug = f"limit-{number}"
         row = Threshold(
@@ -175,21 +202,21 @@ def add_every_kind(user: User) -> None:
             )
 
 
-def write_history(user: User, rows: int) -> None:
+def write_history(user: User, rows: int, days: int) -> None:
     """Store rows without the engine; the caller brings the rollups and alerts up to them."""
     categories = Category.objects.filter(user=user).order_by("id").values_list("id", flat=True)
     types = dict(TransactionType.objects.filter(user=user).values_list("slug", "id"))
-    length = min(DAYS, rows)
+    length = min(days, rows)
     first = today() - timedelta(days=length - 1)
-    days = [(number, first + timedelta(days=number)) for number in range(length)]
+    dates = [(number, first + timedelta(days=number)) for number in range(length)]
     own = list(enumerate(categories))
     statement = HISTORY.format(
-        days=", ".join(["(%s, %s)"] * len(days)),
+        days=", ".join(["(%s, %s)"] * len(dates)),
         categories=", ".join(["(%s, %s)"] * len(own)),
-        count=len(days),
+        count=len(dates),
         width=len(own),
     )
-    params: list[Any] = [rows, *flat(days), *flat(own), user.pk]
+    params: list[Any] = [rows, *flat(dates), *flat(own), user.pk]
     params += [types[slug] for slug in ("refund", "income", "expense")]
     with connection.cursor() as cursor:
         cursor.execute(statement, [*params, rows])

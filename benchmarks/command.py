@@ -1,13 +1,15 @@
-"""The command line: what to measure, on which databases, and where the table goes."""
+"""The command line: what to measure, on which databases, and where the tables go."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
+import re
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,121 +17,151 @@ from pathlib import Path
 import django
 from tqdm import tqdm
 
-from benchmarks.crowd import at_once
-from benchmarks.databases import Kind, Make, kinds, scratch, version_of
+from benchmarks.comparison import compare
+from benchmarks.crowds import Bases
+from benchmarks.databases import Kind, kinds, scratch, version_of
+from benchmarks.growth import GROWTH
 from benchmarks.measure import FULL, QUICK, Scale
-from benchmarks.single import growing, growing_with_every_kind, ruled
-from benchmarks.table import Row, Table
+from benchmarks.picture import draw
+from benchmarks.saves import every_rule, six_rules
+from benchmarks.sweeps import audits, midnights
+from benchmarks.table import Table
+from benchmarks.worker import memory, shares, start_up
 
-Measure = Callable[[Kind, Make, Scale], list[Row]]
-SINGLE = ("plain, ms", "with the engine, ms", "plain / engine")
-PARTS: dict[str, tuple[Measure, str, Row]] = {
-    "history": (
-        growing,
-        "One client, one user, six thresholds of two levels: what a write costs as history grows",
-        ("database", "write", "rows", *SINGLE, "against the first size"),
-    ),
-    "kinds": (
-        growing_with_every_kind,
-        "One client, one user, fourteen thresholds of every kind: what a write costs as history "
-        "grows",
-        ("database", "write", "rows", *SINGLE, "against the first size"),
-    ),
-    "crowd": (
-        at_once,
-        "Clients at once ({clients}), six thresholds of two levels a user",
-        (
-            "database",
-            "write",
-            "on",
-            "plain, writes/s",
-            "with the engine",
-            "engine / plain",
-            "CPU, ms a write: client + server",
-            "CPU, plain / engine",
-            "p99 with the engine, ms",
-        ),
-    ),
-    "rules": (
-        ruled,
-        "One client, {rows:,} rows of history: what a user's categories and thresholds cost",
-        ("database", "write", "user", *SINGLE, "against the first of its kind"),
-    ),
+Measure = Callable[[Bases, Scale], Table]
+# Over HTTP, and of many users, on PostgreSQL only.
+SERVED: Mapping[str, Measure] = {
+    "peers": compare,
+    **GROWTH,
+    "start": start_up,
+    "memory": memory,
+    "shares": shares,
+    "audit": audits,
+    "midnight": midnights,
 }
+# In a process, on SQLite, too.
+SAVED: Mapping[str, Measure] = {"history": six_rules, "kinds": every_rule}
+PARTS = {**SERVED, **SAVED}
 
 
 def main() -> int:
     """Measure and print the tables; gives the exit code."""
+    # Take everything away again, also where a time limit ends the run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))
     given = parser().parse_args()
-    if given.write and given.write.exists():
-        parser().error(f"{given.write} is there already.")
-    scale = QUICK if given.quick else FULL
-    if given.rows:
-        scale = replace(scale, histories=tuple(given.rows))
+    scale = chosen_scale(given)
     chosen = [kind for kind in kinds() if given.database in (None, kind.name.lower())]
-    tables = measure(chosen, given.only or list(PARTS), scale)
-    text = "\n\n".join([machine(chosen), *map(str, tables)])
-    print(text)
+    try:
+        tables = measure(chosen, given.only or list(PARTS), scale)
+    except RuntimeError as error:
+        # The service's log names no message of an error, because there may be a user's data in it.
+        sys.exit(str(error))
+    where = machine(chosen)
+    print("\n\n".join([call(), where, *map(str, tables.values())]))
     if given.write:
-        given.write.write_text(f"{text}\n", encoding="utf-8")
+        write(given.write, where, tables)
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure what a write costs."
+        prog="python -m benchmarks", description="Measure what the service costs."
     )
     found.add_argument(
         "--quick",
         action="store_true",
         default=os.environ.get("QUICK", "0") not in ("", "0"),
-        help="less of everything, in less than a minute; shows that it runs, not how fast",
+        help="less of everything; shows that it runs, not how fast",
     )
-    found.add_argument("--database", choices=("sqlite", "postgresql"), help="this one alone")
-    found.add_argument("--only", choices=tuple(PARTS), action="append", help="this part alone")
+    found.add_argument("--database", choices=("sqlite", "postgresql"), help="only this one")
+    found.add_argument("--only", choices=tuple(PARTS), action="append", help="only this part")
+    found.add_argument("--case", metavar="TEXT", help="of peers, only cases with this in the name")
     found.add_argument(
-        "--rows",
-        type=length,
-        nargs="+",
-        metavar="N",
-        help="lengths of history, for history and kinds",
+        "--rows", type=number, nargs="+", metavar="N", help="sizes for rows, history and kinds"
     )
-    found.add_argument("--write", type=Path, metavar="FILE", help="also write a new file")
+    found.add_argument(
+        "--requests", type=number, nargs="+", metavar="N", help="when memory is read, a worker"
+    )
+    found.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="put the tables into a document, and their pictures into the folder of its name",
+    )
     return found
 
 
-def length(text: str) -> int:
-    """A number of rows, 1 to 10,000,000."""
+def number(text: str) -> int:
+    """1 to 10,000,000."""
     if not (text.isdecimal() and 1 <= int(text) <= 10_000_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows, 1 to 10,000,000.")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10,000,000.")
     return int(text)
 
 
-def measure(chosen: Sequence[Kind], parts: Sequence[str], scale: Scale) -> list[Table]:
-    """Each part on each database, one after another, on databases made for it."""
-    tables = []
-    with tqdm(total=len(parts) * len(chosen), unit="part", disable=None) as bar:
-        for part in parts:
-            task, title, headings = PARTS[part]
-            table = Table(title.format(rows=scale.rows, clients=scale.clients), headings)
-            for kind in chosen:
-                bar.set_description(f"{kind.name}, {part}")
-                with scratch(kind) as make:
-                    table.rows += task(kind, make, scale)
-                bar.update()
-            tables.append(table)
-    return tables
+def chosen_scale(given: argparse.Namespace) -> Scale:
+    scale = QUICK if given.quick else FULL
+    if given.case:
+        scale = replace(scale, case=given.case)
+    if given.rows:
+        scale = replace(scale, totals=tuple(given.rows), histories=tuple(given.rows))
+    if given.requests:
+        scale = replace(scale, lives=tuple(given.requests))
+    return scale
+
+
+def measure(chosen: Sequence[Kind], parts: Sequence[str], scale: Scale) -> dict[str, Table]:
+    """Each part on each kind of database, one after another, on databases made for it."""
+    found: dict[str, Table] = {}
+    for kind in chosen:
+        with scratch(kind) as make:
+            bases = Bases(kind, make)
+            asked = [part for part in parts if kind.server or part in SAVED]
+            for part in tqdm(asked, unit="part", disable=None):
+                table = PARTS[part](bases, scale)
+                known = found.get(part)
+                found[part] = replace(known, rows=[*known.rows, *table.rows]) if known else table
+    return found
+
+
+def write(document: Path, where: str, tables: Mapping[str, Table]) -> None:
+    """Replace the tables of a document between their marks, with their pictures beside it.
+
+    Raises ValueError for a document without the marks.
+    """
+    text = between(document.read_text(encoding="utf-8"), "machine", where)
+    folder = document.with_suffix("")
+    for part, table in tables.items():
+        content = f"{table}\n\n{call()}"
+        if table.panel is not None:
+            content = f"![{table.title}]({folder.name}/{part}.svg)\n\n{content}"
+            folder.mkdir(exist_ok=True)
+            (folder / f"{part}.svg").write_text(draw(table.panel), encoding="utf-8")
+        text = between(text, part, content)
+    document.write_text(text, encoding="utf-8")
+
+
+def between(text: str, part: str, content: str) -> str:
+    """Put content between <!-- part --> and <!-- /part -->."""
+    marks = re.compile(rf"(<!-- {part} -->\n).*?(<!-- /{part} -->)", re.DOTALL)
+    text, found = marks.subn(lambda mark: f"{mark[1]}\n{content}\n\n{mark[2]}", text)
+    if found != 1:
+        raise ValueError(f"The document needs one <!-- {part} --> and its end.")
+    return text
+
+
+def call() -> str:
+    """The command, to have the numbers again, and the day."""
+    words = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    return f"`{words.partition(' --write')[0]}` on {datetime.now(UTC).date()}"
 
 
 def machine(chosen: Sequence[Kind]) -> str:
-    """Where the numbers come from, and how to have them again."""
+    """Where the numbers come from."""
     databases = ", ".join(f"{kind.name} {version_of(kind)}" for kind in chosen)
-    call = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     return (
-        f"`{call}` on {datetime.now(UTC).date()}: {processor()}, {os.cpu_count()} cores shared by "
-        f"clients and server, {platform.system()}, Python {platform.python_version()}, "
-        f"Django {django.__version__}, {databases}. Medians, with the least and the most of "
-        "ratios taken round by round."
+        f"{processor()}, {os.cpu_count()} cores shared by clients and server, {platform.system()}, "
+        f"Python {platform.python_version()}, Django {django.__version__}, {databases}. Medians, "
+        "with the least and the most of ratios taken round by round."
     )
 
 

@@ -16,7 +16,7 @@ from typing import ParamSpec, Self, TypeVar
 
 import django
 
-from financial_alerts.env import VARIABLES
+from lib.env import VARIABLES
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,8 +26,16 @@ def begin(url: str) -> None:
     """Set Django up on one database; nothing else of the environment or of .env counts."""
     for name in VARIABLES:
         os.environ.pop(name, None)
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+    os.environ |= environment_of(url)
+    # Static files are collected only for a deployment.
+    warnings.filterwarnings("ignore", "No directory at:")
+    django.setup()
+
+
+def environment_of(url: str) -> dict[str, str]:
+    """The service's environment on one database, as in production but for throttles and logs."""
+    return {
+        "DJANGO_SETTINGS_MODULE": "financial_alerts.settings",
         "DOTENV_PATH": "",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "ALLOWED_HOSTS": "127.0.0.1",
@@ -38,13 +46,10 @@ def begin(url: str) -> None:
         "THROTTLE_ADDRESS": "off",
         "DATABASE_URL": url,
     }
-    # Static files are collected for a deployment alone.
-    warnings.filterwarnings("ignore", "No directory at:")
-    django.setup()
 
 
 class Client:
-    """A process of its own on one database, which does one task after another."""
+    """A separate process on one database, which runs one task after another."""
 
     def __init__(self, url: str) -> None:
         self.pool = ProcessPoolExecutor(

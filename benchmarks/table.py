@@ -1,22 +1,24 @@
-"""Markdown, ready for the README."""
+"""Markdown, ready for docs/benchmarks.md."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks.measure import Spread
+from benchmarks.picture import Panel
 
 Row = tuple[str, ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Table:
-    """A question, what the columns hold, and the answer."""
+    """A question, what the columns hold, and the answer. panel: the same as a picture."""
 
     title: str
     headings: Row
-    rows: list[Row] = field(default_factory=list)
+    rows: Sequence[Row]
+    panel: Panel | None = None
 
     def __str__(self) -> str:
         lines = [self.headings, tuple("---" for _ in self.headings), *self.rows]

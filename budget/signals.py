@@ -1,17 +1,20 @@
-"""From "a row was saved" to one call of the engine; no rule in here."""
+"""From "a row was saved" to one call of the engine; no rule in here.
+
+raw: loaddata writes the derived rows, too, and takes no lock. Run start_generation and
+`reconcile --repair` after it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models.signals import post_delete, post_save
 
-from accounts.models import Profile
-from budget.engine import writes
-from budget.models import Category, LedgerState, Threshold, Transaction, TransactionType
-from budget.models.ledger import Change, Row, gather, lock_ledgers, rows_deleted
+from budget.engine import Book, commit, writes
+from budget.models import Category, Profile, Threshold, Transaction, TransactionType
+from budget.models.ledger import book_of, note_deleted, rows_deleted, saved_write, write_of
 
 
 def user_saved(instance: Any, created: bool, raw: bool, **kwargs: Any) -> None:
@@ -20,46 +23,41 @@ def user_saved(instance: Any, created: bool, raw: bool, **kwargs: Any) -> None:
 
 
 def transaction_saved(instance: Transaction, raw: bool, update_fields: Any, **kwargs: Any) -> None:
-    if raw or instance.change is None:
-        return
-    # A partial save leaves the database with columns that this instance may hold otherwise.
-    after = instance.in_memory() if update_fields is None else instance.stored_row()
-    writes.transaction_written(instance.change, after)
+    if not raw:
+        commit.transaction_written(saved_write(instance, update_fields))
 
 
 def transaction_deleted(instance: Transaction, **kwargs: Any) -> None:
-    if instance.change is not None:
-        writes.transaction_written(instance.change, None)
-        return
-    row = {**instance.in_memory(), "id": instance.pk}
-    if not gather(row):
-        writes.transaction_written(Change(lock_ledgers([instance.user_id]), row), None)
+    if not note_deleted(instance):
+        commit.transaction_written(write_of(instance))
 
 
-def transactions_deleted(
-    ledgers: dict[int, LedgerState], rows: Sequence[Row], **kwargs: Any
-) -> None:
-    writes.transactions_deleted(ledgers, rows)
+def transactions_deleted(books: Mapping[int, Book], **kwargs: Any) -> None:
+    writes.transactions_deleted(books)
 
 
 def threshold_saved(instance: Threshold, raw: bool, **kwargs: Any) -> None:
-    if not raw and instance.change is not None:
-        writes.threshold_written(instance, instance.change)
+    if not raw:
+        writes.threshold_written(instance, write_of(instance))
 
 
-def category_saved(instance: Category, raw: bool, **kwargs: Any) -> None:
-    if not raw and instance.change is not None:
-        writes.category_written(instance, instance.change)
+def category_saved(instance: Category, raw: bool, update_fields: Any, **kwargs: Any) -> None:
+    if not raw:
+        writes.category_written(instance, saved_write(instance, update_fields))
 
 
 def transaction_type_saved(instance: TransactionType, raw: bool, **kwargs: Any) -> None:
-    if not raw and instance.change is not None:
-        writes.transaction_type_written(instance, instance.change)
+    if not raw:
+        writes.transaction_type_written(instance, write_of(instance))
 
 
-def profile_saved(instance: Profile, raw: bool, **kwargs: Any) -> None:
-    if not raw and instance.change is not None:
-        writes.profile_written(instance, instance.change)
+def named_deleted(instance: Category | TransactionType, **kwargs: Any) -> None:
+    writes.named_deleted(book_of(instance))
+
+
+def profile_saved(instance: Profile, raw: bool, update_fields: Any, **kwargs: Any) -> None:
+    if not raw:
+        writes.profile_written(saved_write(instance, update_fields))
 
 
 def connect() -> None:
@@ -73,4 +71,7 @@ def connect() -> None:
     post_save.connect(
         transaction_type_saved, TransactionType, dispatch_uid="budget.transaction_type_saved"
     )
+    for model in (Category, TransactionType):
+        uid = f"budget.{model.__name__}_deleted"
+        post_delete.connect(named_deleted, model, dispatch_uid=uid)
     post_save.connect(profile_saved, Profile, dispatch_uid="budget.profile_saved")

@@ -1,4 +1,4 @@
-"""Django's settings: one file for every place, fed by the environment alone (see .env.example)."""
+"""Django's settings: one file for every place, filled only from the environment (.env.example)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import django_stubs_ext
 from dotenv import load_dotenv
 
-from financial_alerts import env, logs
+from lib import env, logs
 
 # Lets ModelAdmin[Transaction] and its like be written as base classes.
 django_stubs_ext.monkeypatch()
@@ -61,7 +61,7 @@ if environment.TRUST_X_FORWARDED_PROTO:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "support.apps.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -72,8 +72,10 @@ INSTALLED_APPS = [
     "allauth.headless",
     "allauth.mfa",
     "allauth.usersessions",
-    # After allauth, whose admin pages it replaces.
+    # After allauth, whose admin pages they replace.
     "accounts",
+    "support.apps.SupportConfig",
+    "api",
     "corsheaders",
     # Static files of Swagger UI, for the page that shows the API.
     "drf_spectacular_sidecar",
@@ -81,14 +83,18 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # Probes call by address, over plain HTTP, as no other request may.
-    "financial_alerts.health.Health",
+    # Sees every answer, those to probes too.
+    "financial_alerts.middleware.Framing",
+    # Probes call by IP address, over plain HTTP, as no other request may.
+    "financial_alerts.middleware.Health",
     # These two see every other answer, also those that the rest refuses with.
     "financial_alerts.middleware.RequestLog",
     "financial_alerts.middleware.SecurityHeaders",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "financial_alerts.middleware.AddressThrottle",
+    # What follows is for browsers.
+    "financial_alerts.middleware.Direct",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -102,8 +108,8 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # Before the apps' own: allauth's mails and pages are worded anew here.
-        "DIRS": [BASE_DIR / "accounts" / "templates"],
+        # Before the apps' templates: these replace allauth's mails and pages.
+        "DIRS": [BASE_DIR / "accounts" / "templates", BASE_DIR / "support" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -119,8 +125,8 @@ ROOT_URLCONF = "financial_alerts.urls"
 WSGI_APPLICATION = "financial_alerts.wsgi.application"
 
 
-# Of libpq, all on this side of the connection: what a server is told at the start, a pooler would
-# not pass on. Timeouts of statements and locks are therefore set on the role (deploy/database).
+# Of libpq, all on this side of the connection: a pooler would not pass on what is sent to a server
+# at the start. Timeouts of statements and locks are therefore set on the role (deploy/database).
 # Seconds, but tcp_user_timeout in milliseconds: a server that has gone without a word, as in a
 # failover, is noticed within 25 s by a connection that waits for it, within 15 s by one that sends.
 CONNECTION = {
@@ -153,6 +159,8 @@ def database(url: str, **connection: int) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
     else:
+        # Django's own, with cheaper checks of a connection that is kept.
+        settings["ENGINE"] = "lib.postgresql"
         settings["CONN_HEALTH_CHECKS"] = True
         # A cursor of the server's lives on one connection, and a pooler hands out another one for
         # each transaction.
@@ -194,7 +202,7 @@ CACHES: dict[str, dict[str, Any]] = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 if environment.REDIS_URL is not None:
     redis = {
-        "BACKEND": "financial_alerts.cache.RedisCache",
+        "BACKEND": "lib.cache.RedisCache",
         "LOCATION": environment.REDIS_URL.get_secret_value(),
         "KEY_PREFIX": "financial_alerts",
     }
@@ -204,15 +212,15 @@ if environment.REDIS_URL is not None:
         # Sessions are rows of the database either way. A session that was ended while Redis was
         # down must not live on there for the month that it was kept for: hence `longest` (seconds).
         "sessions": redis | {"OPTIONS": {"fallback": "nothing", "longest": 300}},
-        # Summaries, each for one version of a ledger; worked out anew while Redis is down.
+        # Summaries, each for one version of a ledger; computed again while Redis is down.
         "summaries": redis | {"OPTIONS": {"fallback": "nothing"}},
         "nothing": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
     }
     SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
     SESSION_CACHE_ALIAS = "sessions"
 
-# How often the API may be asked: (requests, seconds), or None for no limit. allauth has finer ones
-# of its own for logging in and for mails.
+# How often the API may be asked: (requests, seconds), or None for no limit. allauth has finer
+# ones for logging in and for mails.
 THROTTLE_LIMITS = {
     "credential": environment.THROTTLE_USER,
     "address": environment.THROTTLE_ADDRESS,
@@ -221,7 +229,7 @@ THROTTLE_LIMITS = {
 THROTTLE_REDIS_URL = environment.REDIS_URL.get_secret_value() if environment.REDIS_URL else None
 
 # Without a mail server mail is printed, so that a developer finds the codes that it carries.
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+EMAIL_BACKEND = "lib.console.EmailBackend"
 if environment.EMAIL_URL is not None:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     mail = env.mail_of(environment.EMAIL_URL.get_secret_value())
@@ -235,6 +243,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.DEFAULT_FROM_EMAIL
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
+ADMIN_SECOND_FACTOR = environment.admin_second_factor
 ALLAUTH_TRUSTED_PROXY_COUNT = environment.TRUSTED_PROXY_COUNT
 HEADLESS_ONLY = False
 HEADLESS_CLIENTS = ("app", "browser")
@@ -272,7 +281,7 @@ PASSKEY_DOMAIN = environment.PASSKEY_DOMAIN
 USERSESSIONS_TRACK_ACTIVITY = True
 
 # Web pages of other origins: those named may send cookies, and '*' lets in any without them.
-CORS_URLS_REGEX = r"^/(api|_allauth)/"
+CORS_URLS_REGEX = r"^/(api$|api/|_allauth/)"
 CORS_ALLOW_ALL_ORIGINS = environment.CORS_ALLOWED_ORIGINS == ["*"]
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else environment.CORS_ALLOWED_ORIGINS
 CORS_ALLOW_CREDENTIALS = bool(CORS_ALLOWED_ORIGINS)
@@ -294,6 +303,7 @@ CORS_EXPOSE_HEADERS = (
     "Allow",
     "Content-Disposition",
     "ETag",
+    "Idempotent-Replayed",
     "Link",
     "Location",
     "RateLimit",
@@ -334,10 +344,10 @@ SLOW_QUERY_MS = environment.SLOW_QUERY_MS
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request": {"()": "financial_alerts.logs.RequestFilter"}},
+    "filters": {"request": {"()": "lib.logs.RequestFilter"}},
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name} {request_id}: {message}", "style": "{"},
-        "json": {"()": "financial_alerts.logs.Json"},
+        "json": {"()": "lib.logs.Json"},
     },
     "handlers": {
         "stderr": {
@@ -347,7 +357,7 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": environment.LOG_LEVEL},
-    # These come with handlers and levels of their own; with them a line would come twice, and those
+    # These come with separate handlers and levels; with them a line would come twice, and those
     # of gunicorn's workers would quote addresses and what an exception says.
     "loggers": {
         name: {"handlers": [], "level": environment.LOG_LEVEL, "propagate": True}
@@ -358,6 +368,6 @@ if not DEBUG:
     sys.excepthook = logs.log_crash
 if environment.SENTRY_DSN is not None:
     # Imported only where it is wanted: it costs a tenth of a second.
-    from financial_alerts import sentry
+    from lib import sentry
 
     sentry.start(environment.SENTRY_DSN.get_secret_value())

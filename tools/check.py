@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from financial_alerts.env import VARIABLES
+from lib.env import VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -24,6 +24,7 @@ def steps() -> list[tuple[str, list[str], dict[str, str]]]:
         ("ruff format", [str(BIN / "ruff"), "format", "--quiet", "--diff", "."], {}),
         ("mypy --strict", [str(BIN / "mypy"), "--strict", "--no-error-summary", "."], {}),
         ("import layers", [str(BIN / "lint-imports")], {}),
+        ("wording", [sys.executable, "-m", "tools.wording"], {}),
         ("migrations", [*MANAGE, "makemigrations", "--check", "--dry-run"], tests),
         ("check --deploy", [*MANAGE, "check", "--deploy", "--fail-level", "INFO"], production()),
     ]

@@ -22,7 +22,7 @@ EXPORTS: dict[str, list[str]] = {"requirements.txt": [], "requirements-dev.txt":
 
 
 def main() -> None:
-    """Lock in a folder aside, so that a failure half-way leaves the project's files alone."""
+    """Lock in a folder aside, so that a failure half-way does not touch the project's files."""
     if sys.version_info[:2] != OLDEST:
         # The resolver drops what its own Python does not need, and an older one may need it.
         sys.exit("Lock with the oldest supported Python: make lock PYTHON=python3.11")
@@ -59,7 +59,7 @@ def pipfile_digest(pipfile: str) -> str:
 
 
 def tidy(lock: Path) -> None:
-    """Drop the registry's address, so that whoever installs uses the one their pip is set to."""
+    """Drop the registry's address, so that an installation uses the one its pip is set to."""
     content = json.loads(lock.read_text(encoding="utf-8"))
     pipfile = (ROOT / "Pipfile").read_text(encoding="utf-8")
     content["_meta"] |= {"sources": [], "pipfile": {"sha256": pipfile_digest(pipfile)}}

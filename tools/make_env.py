@@ -1,4 +1,4 @@
-"""Write the .env of a developer's machine: a key of its own and DEBUG on."""
+"""Write the .env of a developer's machine: a new key, and DEBUG on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRET_KEY={key}
 
 
 def main() -> None:
-    """Create the file, readable by its owner alone; one that exists stays as it is."""
+    """Create the file, readable only by its owner; an existing file stays as it is."""
     path = Path(__file__).resolve().parent.parent / ".env"
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

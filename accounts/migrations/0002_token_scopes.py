@@ -1,11 +1,22 @@
+import unicodedata
+
 from django.db import migrations, models
 from django.db.migrations.operations.base import Operation
 
-from budget.models.text import search_key
+def fold(text):
+    return " ".join(
+        unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split()
+    )
+
+
+def search_key(text):
+    """What a search compared at this point: folded, without accents."""
+    decomposed = unicodedata.normalize("NFKD", fold(text))
+    return fold("".join(char for char in decomposed if not unicodedata.combining(char)))
 
 
 def fill(apps, schema_editor):
-    """What each token that there is can be found by."""
+    """Fill the column by which existing tokens are found."""
     for token in apps.get_model("accounts", "ApiToken").objects.all():
         token.key = f"{search_key(token.name)} {search_key(token.hint)}"
         token.save(update_fields=["key"])

@@ -14,15 +14,15 @@ from unittest import mock
 
 from django.core import mail
 from django.core.cache import cache
-from django.test import Client, TestCase
+from django.test import Client, SimpleTestCase, TestCase, TransactionTestCase
 
 PASSWORD = "correct horse 7 battery"
 CODE = re.compile(r"^[A-Z]{4}-[A-Z]{4}$", re.MULTILINE)
 
 
-class AccountTestCase(TestCase):
+class Accounts(SimpleTestCase):
     def setUp(self) -> None:
-        # Limits are counted in the cache, whose rows a test's rollback takes back and Redis' not.
+        # Limits are counted in the cache: a test's rollback removes its rows, but not Redis' keys.
         cache.clear()
 
     def code(self) -> str:
@@ -37,6 +37,14 @@ class AccountTestCase(TestCase):
         phone.account("POST", "auth/signup", {"email": email, "password": password}, status=401)
         phone.account("POST", "auth/email/verify", {"key": self.code()})
         return phone
+
+
+class AccountTestCase(Accounts, TestCase):
+    pass
+
+
+class CommittedAccountTestCase(Accounts, TransactionTestCase):
+    """For what happens after a commit, such as mails that tell of it."""
 
 
 class Device:
@@ -87,7 +95,7 @@ class Device:
 
 
 class Phone(Device):
-    """An app: keeps the session's token, and takes a new one wherever it is told one."""
+    """An app: keeps the session's token, and takes a new one from any answer."""
 
     flavour = "app"
     token: str | None = None

@@ -10,9 +10,9 @@ from accounts.tests.test_admin import AccountsTestCase
 from budget.engine import delete_account
 from budget.engine.account import ERASED
 from budget.models import Category, Threshold, Transaction
-from budget.tests.pages import delete_url
+from budget.tests.pages import delete_url, seen
 from budget.tests.people import category, limit, spend
-from financial_alerts.admin.links import page_url
+from support.links import page_url
 
 WORD = "Clinic"
 
@@ -36,10 +36,11 @@ class LogTest(AccountsTestCase):
         self.client.post(delete_url(limit(user, "9", name=WORD)), {"post": "yes"})
         category(user, "Health")
         merge = f"{reverse('admin:budget_category_merge')}?ids={category(user, WORD).pk}"
-        self.client.post(merge, {"target": category(user, "Health").pk})
+        self.client.post(merge, {"target": category(user, "Health").pk, "confirmed": "yes"})
         sent = {"username": user.username, "email": f"{WORD}@example.com", "is_active": "on"}
         joined = {"date_joined_0": "2018-01-01", "date_joined_1": "12:00:00"}
-        self.client.post(page_url(User, user.pk), sent | joined)
+        page = page_url(User, user.pk)
+        self.client.post(page, sent | joined | seen(self.client, page))
 
     def edit(self, row: Transaction) -> None:
         sent = {
@@ -50,7 +51,8 @@ class LogTest(AccountsTestCase):
             "category": row.category_id,
             "external_id": "",
         }
-        self.client.post(page_url(Transaction, row.pk), sent)
+        page = page_url(Transaction, row.pk)
+        self.client.post(page, sent | seen(self.client, page))
 
     def words(self) -> list[str]:
         entries = LogEntry.objects.order_by("id")
@@ -59,7 +61,8 @@ class LogTest(AccountsTestCase):
     def test_the_log_says_whose_row_it_was(self) -> None:
         self.help_out(self.alice)
         mine, words = f"(user {self.alice.pk})", self.words()
-        self.assertIn(f"2018-03-06 {WORD} 0 7.00 {mine}: Changed Date and Amount.", words)
+        date, amount = "Date (2018-03-05 to 2018-03-06)", "Amount (5.00 to 7.00)"
+        self.assertIn(f"2018-03-06 {WORD} 0 7.00 {mine}: Changed {date} and {amount}.", words)
         self.assertIn(f"2018-03-06 {WORD} 2 7.00 {mine}: ", words)
         self.assertIn(f"Health {mine}: Merged {WORD} into it.", words)
         self.assertEqual(len([text for text in words if mine in text]), 9)

@@ -8,8 +8,9 @@ from django.db import OperationalError
 from django.test import RequestFactory, TestCase
 from django.utils import timezone
 
-from accounts.authentication import Unauthenticated, authenticate
-from accounts.models import ApiToken, digest
+from accounts.authentication import OF_USER, Unauthenticated, authenticate
+from accounts.models import ApiToken
+from lib.text import digest
 
 
 class TokenTestCase(TestCase):
@@ -28,6 +29,27 @@ class TokenTestCase(TestCase):
         self.assertNotIn(self.secret, str(row))
         self.assertEqual(row["digest"], digest(self.secret))
         self.assertEqual(self.secret[:8], row["hint"])
+
+    def test_its_user_is_the_one_that_the_model_reads(self) -> None:
+        User.objects.update(first_name="A", last_name="L", email="a@example.com", is_staff=True)
+        read, stored = self.ask(self.secret), User.objects.get()
+        with self.assertNumQueries(0):
+            for name in OF_USER:
+                self.assertEqual(getattr(read, name), getattr(stored, name))
+        self.assertIs(read.is_active, True)
+        self.assertEqual(vars(read._state), vars(stored._state))
+        # Read when they are asked for, and then right.
+        for field in User._meta.concrete_fields:
+            self.assertEqual(getattr(read, field.attname), getattr(stored, field.attname))
+
+    def test_it_opens_until_the_instant_that_it_expires(self) -> None:
+        end = timezone.now() + timedelta(hours=1)
+        ApiToken.objects.update(expires_at=end, last_used_at=end)
+        with mock.patch("django.utils.timezone.now", return_value=end - timedelta(microseconds=1)):
+            self.assertEqual(self.ask(self.secret), self.alice)
+        at_the_end = mock.patch("django.utils.timezone.now", return_value=end)
+        with at_the_end, self.assertRaises(Unauthenticated):
+            self.ask(self.secret)
 
     def test_two_tokens_differ(self) -> None:
         other = ApiToken.issue(self.alice, "phone")[1]

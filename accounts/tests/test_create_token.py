@@ -7,8 +7,9 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import TestCase
 
-from accounts.models import ApiToken, digest
-from budget.tests.base import at
+from accounts.models import ApiToken
+from budget.tests.people import at
+from lib.text import digest
 
 
 class CreateTokenTestCase(TestCase):

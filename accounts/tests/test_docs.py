@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import SimpleTestCase
 from django.urls import Resolver404, resolve
 
-from financial_alerts.env import VARIABLES
+from lib.env import VARIABLES
 
 GUIDE = (Path(settings.BASE_DIR) / "docs" / "accounts.md").read_text(encoding="utf-8")
 

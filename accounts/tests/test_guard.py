@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
+import pytest
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from accounts.tests.clients import PASSWORD, AccountTestCase, Phone
+
+pytestmark = pytest.mark.any_postgres
 
 SURROGATE, HUGE = "\\ud800", "9" * 25
 CREDENTIAL = {
@@ -78,16 +82,18 @@ class GuardTest(AccountTestCase):
         # Both halves of a dialogue about passkeys have begun.
         phone.account("GET", "account/authenticators/webauthn")
         self.devices = [Phone(), phone]
+        # One for all: to build the middleware again would take a tenth of the time.
+        self.stranger = Client(raise_request_exception=False)
 
     def send(
         self, device: Phone, method: str, path: str, body: bytes, kind: str = "application/json"
     ) -> Any:
         """One request, of which nothing is left for the next."""
         cache.clear()
-        client = Client(raise_request_exception=False)
+        self.stranger.cookies.clear()
         mark = transaction.savepoint()
         options: Any = {"data": body, "content_type": kind, "headers": device.headers()}
-        answer = client.generic(method, path, **options)
+        answer = self.stranger.generic(method, path, **options)
         transaction.savepoint_rollback(mark)
         return answer
 
@@ -97,9 +103,12 @@ class GuardTest(AccountTestCase):
         for device in self.devices:
             for path in paths:
                 for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-                    for body in OBJECTS:
+                    # allauth reads no body of a GET.
+                    for body in OBJECTS[:1] if method == "GET" else OBJECTS:
                         answer = self.send(device, method, path, body.encode())
                         self.assertLess(answer.status_code, 500, f"{method} {path} {body}")
+                        if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                            break  # whatever the body
 
     def test_what_is_no_json_is_told_in_allauths_shape(self) -> None:
         for path in endpoints():

@@ -7,7 +7,6 @@ import re
 from django.contrib.auth.models import User
 from django.core import mail
 
-from accounts.models import ApiToken
 from accounts.tests.clients import PASSWORD, AccountTestCase, Browser, Device, Phone, later
 
 OTHER = "another staple 8 horse"
@@ -128,12 +127,6 @@ class PasswordTest(AccountTestCase):
                 self.first = Phone()
                 self.first.log_in(password=password)
 
-    def test_a_reset_leaves_tokens_in_force(self) -> None:
-        secret = ApiToken.issue(User.objects.get(), "sync")[1]
-        self.reset(Phone())
-        answer = self.client.get("/api/profile", headers={"Authorization": f"Bearer {secret}"})
-        self.assertEqual(answer.status_code, 200)
-
     def test_a_weak_password_is_refused_and_the_code_stays_good(self) -> None:
         phone = Phone()
         self.reset(phone, "short", status=400)
@@ -171,6 +164,24 @@ class PasswordTest(AccountTestCase):
         self.assertEqual(sent.subject, "There is no account with this address")
         self.assertIsNone(re.search("https?:", str(sent.body)))
 
+    def test_nor_does_a_guess_give_it_away(self) -> None:
+        answers = []
+        for email in ("alice@example.com", "nobody@example.com"):
+            body, guess = {"email": email}, {"key": "BBBB-CCCC", "password": OTHER}
+            found = []
+            for method in ("GET", "POST"):
+                phone = Phone()
+                phone.account("POST", "auth/password/request", body, status=401)
+                for status in (400, 400, 400, 409):
+                    if method == "GET":
+                        given = {"X_Password_Reset_Key": "BBBB-CCCC"}
+                        said = phone.account("GET", "auth/password/reset", status=status, **given)
+                    else:
+                        said = phone.account("POST", "auth/password/reset", guess, status=status)
+                    found.append(said)
+            answers.append(found)
+        self.assertEqual(*answers)
+
     def test_five_mails_a_minute_to_one_address_and_no_more(self) -> None:
         body = {"email": "alice@example.com"}
         for _ in range(5):
@@ -183,16 +194,16 @@ class PasswordTest(AccountTestCase):
         body = {"current_password": PASSWORD, "new_password": OTHER}
         second.account("POST", "account/password/change", body)
         self.assertEqual([second.is_in(), self.first.is_in()], [True, False])
-        self.assertEqual(mail.outbox[-1].subject, "Password Changed")
 
 
 class EmailTest(AccountTestCase):
     def test_another_address_takes_the_password_again_and_a_code(self) -> None:
         phone = self.sign_up()
         new = {"email": "alice@example.org"}
-        phone.account("POST", "account/email", new, status=401)
-        phone.account("POST", "auth/reauthenticate", {"password": PASSWORD})
-        phone.account("POST", "account/email", new)
+        with later(6 * 60):
+            phone.account("POST", "account/email", new, status=401)
+            phone.account("POST", "auth/reauthenticate", {"password": PASSWORD})
+            phone.account("POST", "account/email", new)
         phone.account("PATCH", "account/email", {**new, "primary": True}, status=400)
         phone.account("POST", "auth/email/verify", {"key": self.code()})
         phone.account("PATCH", "account/email", {**new, "primary": True})
@@ -203,7 +214,6 @@ class EmailTest(AccountTestCase):
         self.sign_up()
         with later(20):
             bob = self.sign_up("bob@example.com")
-            bob.account("POST", "auth/reauthenticate", {"password": PASSWORD})
             bob.account("POST", "account/email", {"email": "alice@example.com"})
             found = bob.account("POST", "auth/email/verify", {"key": self.code()}, status=400)
         self.assertEqual(found["errors"][0]["code"], "email_taken")

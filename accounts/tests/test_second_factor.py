@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 
 from accounts.tests.clients import PASSWORD, AccountTestCase, Browser, Device, Phone, later, totp
 from accounts.tests.passkey import Passkey
+
+pytestmark = pytest.mark.any_postgres
 
 TOKEN = {"name": "sync", "scope": "write"}
 
@@ -43,11 +46,23 @@ class SecondFactorTestCase(AccountTestCase):
 
 
 class TotpTest(SecondFactorTestCase):
-    def test_setting_it_up_takes_the_password_again(self) -> None:
-        answer = self.phone.account("GET", "account/authenticators/totp", status=404)
-        body = {"code": totp(answer["meta"]["secret"])}
-        found = self.phone.account("POST", "account/authenticators/totp", body, status=401)
+    def test_setting_it_up_minutes_after_the_log_in_takes_the_password_again(self) -> None:
+        with later(6 * 60):
+            answer = self.phone.account("GET", "account/authenticators/totp", status=404)
+            body = {"code": totp(answer["meta"]["secret"])}
+            found = self.phone.account("POST", "account/authenticators/totp", body, status=401)
         self.assertIn({"id": "reauthenticate"}, found["data"]["flows"])
+
+    def test_setting_it_up_right_after_the_sign_up_or_the_log_in_takes_none(self) -> None:
+        browser = Browser()
+        with later(10 * 60):
+            browser.log_in()
+        for device, seconds in ((self.phone, 0), (browser, 11 * 60)):
+            with self.subTest(device.flavour), later(seconds):
+                answer = device.account("GET", "account/authenticators/totp", status=404)
+                body = {"code": totp(answer["meta"]["secret"])}
+                device.account("POST", "account/authenticators/totp", body)
+                device.account("DELETE", "account/authenticators/totp")
 
     def test_a_password_alone_opens_nothing_any_more(self) -> None:
         secret = self.add_totp()
@@ -101,19 +116,49 @@ class TotpTest(SecondFactorTestCase):
         self.add_totp()
         self.assertTrue(self.phone.is_in())
 
-    def test_a_token_takes_a_fresh_proof(self) -> None:
+    def test_a_log_in_of_this_minute_is_a_proof_for_five(self) -> None:
+        secret = self.add_totp()
+        codes = self.phone.account("GET", "account/authenticators/recovery-codes")["data"]
+        for start, device, recovery in (
+            (10 * 60, Phone(), None),
+            (20 * 60, Browser(), None),
+            (30 * 60, Phone(), codes["unused_codes"][0]),
+        ):
+            with self.subTest(start):
+                with later(start):
+                    device.log_in(status=401)
+                    code = {"code": recovery or totp(secret)}
+                    device.account("POST", "auth/2fa/authenticate", code)
+                    device.call("POST", "/api/token", TOKEN, status=201)
+                with later(start + 4 * 60):
+                    device.call("POST", "/api/token", TOKEN, status=201)
+                with later(start + 5 * 60 + 1):
+                    found = device.call("POST", "/api/token", TOKEN, status=403)
+                    self.assertEqual(found["type"], "/problems/reauthenticate")
+
+    def test_a_token_takes_a_proof_of_the_last_minutes(self) -> None:
         secret = self.add_totp()
         with later(10 * 60):
-            phone = Phone()
-            phone.log_in(status=401)
-            phone.account("POST", "auth/2fa/authenticate", {"code": totp(secret)})
-            found = phone.call("POST", "/api/token", TOKEN, status=403)
+            found = self.phone.call("POST", "/api/token", TOKEN, status=403)
             self.assertEqual(found["type"], "/problems/reauthenticate")
-        with later(11 * 60):
-            phone.account("POST", "auth/2fa/reauthenticate", {"code": totp(secret)})
-            phone.call("POST", "/api/token", TOKEN, status=201)
-        with later(17 * 60):
-            phone.call("POST", "/api/token", TOKEN, status=403)
+            code = {"code": totp(secret)}
+            self.phone.account("POST", "auth/2fa/reauthenticate", code)
+            self.phone.call("POST", "/api/token", TOKEN, status=201)
+        with later(16 * 60):
+            self.phone.call("POST", "/api/token", TOKEN, status=403)
+
+    def test_so_does_the_end_of_the_account(self) -> None:
+        self.add_totp()
+        body = {"confirm": "alice@example.com"}
+        with later(10 * 60):
+            self.phone.call("DELETE", "/api/account", body, status=403)
+        self.phone.call("DELETE", "/api/account", body)
+
+    def test_half_a_log_in_is_no_proof(self) -> None:
+        self.add_totp()
+        with later(10 * 60):
+            Phone().log_in(status=401)
+            self.phone.call("POST", "/api/token", TOKEN, status=403)
 
     def test_a_token_takes_none_without_a_second_factor(self) -> None:
         with later(10 * 60):
@@ -148,6 +193,16 @@ class PasskeyTest(SecondFactorTestCase):
         body = {"credential": passkey.sign(options)}
         phone.account("POST", "auth/webauthn/authenticate", body)
         self.assertTrue(phone.is_in())
+
+    def test_logging_in_with_it_is_a_proof(self) -> None:
+        passkey = self.add_passkey(passwordless=True)
+        for device, start in ((Phone(), 10 * 60), (Browser(), 20 * 60)):
+            with self.subTest(device.flavour):
+                with later(start):
+                    self.log_in(device, passkey)
+                    device.call("POST", "/api/token", TOKEN, status=201)
+                with later(start + 6 * 60):
+                    device.call("POST", "/api/token", TOKEN, status=403)
 
     def test_one_that_was_made_for_another_site_opens_nothing(self) -> None:
         passkey = self.add_passkey(passwordless=True)
@@ -191,6 +246,7 @@ class PasskeyTest(SecondFactorTestCase):
         made = {"name": "phone", "credential": passkey.register(options)}
         phone.account("PUT", "auth/webauthn/signup", made)
         self.assertTrue(phone.is_in())
+        phone.call("POST", "/api/token", TOKEN, status=201)
         self.assertFalse(User.objects.get(email="bob@example.com").has_usable_password())
         again = Phone()
         self.log_in(again, passkey)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from dotenv import dotenv_values
 
-from accounts.models import ApiToken, digest
+from accounts.models import ApiToken
 from budget.demo.fill import fill
+from lib.text import digest
 
 USERNAME = "demo"
 # Tells the demo's user from somebody's own of that name, whose password must stay theirs.
@@ -57,20 +59,22 @@ def renew(user: User, file: Path) -> Credentials:
     """Give the user another password and token, revoke the tokens made so before, keep both."""
     credentials = Credentials(secrets.token_urlsafe(12), "")
     with transaction.atomic():
-        user.set_password(credentials.password)
-        user.save(update_fields=["password"])
+        # Past the signals that mail the owner: both are printed.
+        User.objects.filter(pk=user.pk).update(password=make_password(credentials.password))
         # Confirmed, as nobody could read the mail that a login would ask them to.
         address = {"verified": True, "primary": True}
         EmailAddress.objects.update_or_create(user=user, email=EMAIL, defaults=address)
         old = ApiToken.objects.filter(user=user, name=TOKEN_NAME, revoked_at=None)
         old.update(revoked_at=timezone.now())
-        credentials = Credentials(credentials.password, ApiToken.issue(user, TOKEN_NAME)[1])
+        token = ApiToken(user=user, name=TOKEN_NAME)
+        credentials = Credentials(credentials.password, token.seal())
+        ApiToken.objects.bulk_create([token])
         keep(credentials, file)
     return credentials
 
 
 def keep(credentials: Credentials, file: Path) -> None:
-    """Write the file anew, readable for its owner alone from the first byte on."""
+    """Replace the file, readable only for its owner from the first byte on."""
     lines = {"USERNAME": USERNAME, "PASSWORD": credentials.password, "TOKEN": credentials.token}
     file.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,6 +1,6 @@
-"""What is to be seen today, on whatever day the demo is made.
+"""What the demo shows today, on whatever day it is made.
 
-A present period may have begun today, so each case rests on entries that fit into its part so far.
+A current period may have begun today, so each case uses entries that fit into the period so far.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from budget.demo.household import (
     ordinary_life,
     without,
 )
+from budget.judge.periods import span_of
 from budget.models import Calendar, Operator, PeriodType
-from budget.models.periods import span_of
 
 
 class Limit(NamedTuple):
@@ -48,7 +48,7 @@ LIMITS = (
 
 
 class Case(NamedTuple):
-    """What one category has come to in its present period, entry by entry, minor units."""
+    """The entries of one category in its current period, in minor units."""
 
     limit: str
     category: str
@@ -116,7 +116,7 @@ SOFA = "Nordhaus Furniture, sofa"
 
 
 def case_entries(case: Case, today: date) -> list[Entry]:
-    """A case's entries, spread over its present period up to today, the last of them today."""
+    """A case's entries, spread over its current period so far; the last one is today."""
     first = span_of(case.type, today, Calendar()).start
     days = list(days_from(first, today))
     last = len(case.entries) - 1
@@ -127,7 +127,7 @@ def case_entries(case: Case, today: date) -> list[Entry]:
 
 
 def history(today: date) -> list[Entry]:
-    """Everything up to today that is there from the start, by date."""
+    """All entries up to today, by date."""
     entries = ordinary_life(today)
     for case in CASES:
         entries = without(entries, case.category, span_of(case.type, today, Calendar()).start)
@@ -137,8 +137,8 @@ def history(today: date) -> list[Entry]:
 
 
 def past_cases(today: date) -> list[Entry]:
-    """What stands out in past periods: last year's trip, a sofa within the last nine months."""
-    # Last year's September lies within the 18 months, whatever day of this year it is.
+    """Large entries of past periods: last year's trip, a sofa in the last nine months."""
+    # Last year's September is within the 18 months on any day of this year.
     trip = [
         Entry(date(today.year - 1, 9, day), TRAVEL, description, minor)
         for day, description, minor in TRIP

@@ -94,7 +94,7 @@ def ordinary_life(today: date) -> list[Entry]:
 
 
 def regular(day: date) -> Iterator[Entry]:
-    """What is paid on this day of every month."""
+    """What is paid on a day of every month."""
     for due, category, description, minor, type in MONTHLY:
         if day.day == due:
             yield Entry(day, category, description, minor, type)

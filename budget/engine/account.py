@@ -1,4 +1,7 @@
-"""The end of an account, and everything in it to take along."""
+"""The export and the delete of an account: the rows of every app, so also sessions and tokens.
+
+It is part of the engine because the delete runs under the ledger's lock and needs no evaluation.
+"""
 
 from __future__ import annotations
 
@@ -16,29 +19,32 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.db.models import F
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from accounts.models import ApiToken, Profile
+from accounts.models import ApiToken
 from budget.models import (
     Alert,
     AlertEvent,
     Category,
     Condition,
+    DeletedId,
+    FormerName,
     IdempotentAnswer,
     Ledger,
+    Profile,
     Rollup,
     Threshold,
     ThresholdRevision,
     Transaction,
     TransactionType,
 )
-from budget.models.ledger import lock_ledger
+from budget.models.ledger import open_book
 from budget.models.money import MoneyField
 from budget.models.search import SearchField
-from budget.models.text import moment
+from lib.text import moment
 
 # Each before what it points to.
 OWNED: tuple[type[models.Model], ...] = (
@@ -47,6 +53,8 @@ OWNED: tuple[type[models.Model], ...] = (
     Alert,
     Rollup,
     Transaction,
+    DeletedId,
+    FormerName,
     ThresholdRevision,
     Threshold,
     Category,
@@ -55,31 +63,30 @@ OWNED: tuple[type[models.Model], ...] = (
     ApiToken,
     Ledger,
 )
-# What opens an account, or helps to guess what does, leaves it for nobody; nor do the words of the
-# admin's log, which are about other people's rows.
+# Secrets that open an account, or help to guess one, are in no export; nor are the texts of the
+# admin's log, which are about other users' rows.
 SECRETS = {
     "admin.LogEntry": {"object_repr", "change_message"},
     "auth.User": {"password"},
     "accounts.ApiToken": {"digest"},
+    "accounts.Device": {"fingerprint"},
     "usersessions.UserSession": {"session_key", "data"},
     "mfa.Authenticator": {"data"},
     "account.EmailConfirmation": {"key"},
     "budget.IdempotentAnswer": {"key", "digest", "headers"},
 }
 ROWS_A_QUERY = 1000
-# What the admin's log says of the rows of an account that is no more.
+# What the admin's log says instead of the rows of a deleted account.
 ERASED = "(erased)"
 
 
 def delete_account(user_id: int) -> None:
     """Delete a user and every row of theirs in one commit, under the ledger's lock.
 
-    Nothing is evaluated: there is nobody left whose alerts could be wrong. Raises
-    User.DoesNotExist.
+    Nothing is evaluated: no alerts are left that could be wrong. Raises User.DoesNotExist.
     """
-    with transaction.atomic():
+    with open_book(user_id):
         user = get_user_model().objects.get(pk=user_id)
-        lock_ledger(user_id)
         end_sessions(user_id)
         erase_from_log(user_id)
         Condition.objects.filter(threshold__user_id=user_id).delete()
@@ -92,21 +99,21 @@ def delete_account(user_id: int) -> None:
 
 
 def end_sessions(user_id: int) -> None:
-    """Delete the sessions of a user, which name the user in their data alone."""
+    """Delete the sessions of a user, which name the user only in their data."""
     store = import_module(settings.SESSION_ENGINE).SessionStore
     for key in UserSession.objects.filter(user_id=user_id).values_list("session_key", flat=True):
         store(key).delete()
 
 
 def owner_mark(user_id: int) -> str:
-    """What the words of an entry of the admin's log end with, for an entry about a user's row."""
+    """The end of the text of a log entry about a user's row."""
     return f" (user {user_id})"
 
 
 def erase_from_log(user_id: int) -> None:
     """Take out of the admin's log what it says of a user's rows; who did what, and when, stays.
 
-    Entries are found by the rows that there are, and by their mark where the row has gone before.
+    Entries are found by existing rows, and by their mark if the row is gone already.
     """
     words = {"object_repr": ERASED, "change_message": ""}
     LogEntry.objects.filter(object_repr__endswith=owner_mark(user_id)).update(**words)
@@ -118,7 +125,7 @@ def erase_from_log(user_id: int) -> None:
 
 
 @dataclass(frozen=True)
-class Table:
+class OwnedTable:
     """A model whose rows belong to users. owner: the way from a row to its user, as in a filter."""
 
     model: type[models.Model]
@@ -126,7 +133,7 @@ class Table:
 
     @property
     def fields(self) -> list[models.Field[Any, Any]]:
-        """What is told of a row: all but secrets, and what only repeats another column."""
+        """The columns to export: all but secrets, and what only repeats another column."""
         secrets = SECRETS.get(self.model._meta.label, set())
         return [
             field
@@ -145,13 +152,13 @@ class Table:
             ahead = mine if last is None else mine.filter(pk__gt=last)
             found = list(ahead.order_by(order)[:ROWS_A_QUERY])
             for row in found:
-                yield {field.attname: told(field, row) for field in self.fields}
+                yield {field.attname: in_json(field, row) for field in self.fields}
             if len(found) < ROWS_A_QUERY:
                 return
             last = found[-1].pk
 
 
-def told(field: models.Field[Any, Any], row: models.Model) -> Any:
+def in_json(field: models.Field[Any, Any], row: models.Model) -> Any:
     """A column's value in JSON: money as exact text, times in UTC."""
     value = getattr(row, field.attname)
     if value is None:
@@ -161,7 +168,7 @@ def told(field: models.Field[Any, Any], row: models.Model) -> Any:
     return moment(value) if isinstance(field, models.DateTimeField) else value
 
 
-def tables() -> list[Table]:
+def tables() -> list[OwnedTable]:
     """Every model that belongs to users, also of the apps that the service leans on."""
     found: dict[type[models.Model], str] = {}
     waiting = [model for model in apps.get_models() if not model._meta.proxy]
@@ -172,7 +179,7 @@ def tables() -> list[Table]:
         for model in known:
             found[model] = owner_of(model, found) or ""
             waiting.remove(model)
-    return [Table(model, found[model]) for model in apps.get_models() if model in found]
+    return [OwnedTable(model, found[model]) for model in apps.get_models() if model in found]
 
 
 def owner_of(model: type[models.Model], known: dict[type[models.Model], str]) -> str | None:
@@ -192,8 +199,8 @@ def owner_of(model: type[models.Model], known: dict[type[models.Model], str]) ->
 def export_account(user_id: int) -> Iterator[bytes]:
     """Everything that is stored of a user, as one JSON object with a list a table.
 
-    Made while it is read, so each list is as it was when its turn came. Rows are told as they are
-    stored, without what opens an account.
+    Made while it is read, so each list is as it was when its turn came. Rows are exported
+    as they are stored, without what opens an account.
     """
     yield f'{{"exported_at": {as_json(moment(timezone.now()))}'.encode()
     for table in tables():

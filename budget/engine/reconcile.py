@@ -1,44 +1,46 @@
-"""The self-audit: everything derived, computed again from the transactions alone."""
+"""The self-audit: everything derived, computed again from the transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import DatabaseError, connection, models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 
-from accounts.models import Profile
-from budget.engine import rollups
-from budget.engine.answers import state_of
-from budget.engine.evaluate import give_tips, move_as_of, span_of_alert, wrong_tips
-from budget.engine.flips import append_event, recording, save_ledgers
-from budget.engine.judging import active_until
-from budget.engine.rollups import Key, Sums
+from budget.engine import rollups, sql
+from budget.engine.alerts import append_event
+from budget.engine.audit import USERS_A_SLICE, in_order
+from budget.engine.balances import store, wrong_balances
+from budget.engine.evaluate import evaluate_all, move_day
+from budget.engine.pairs import span_of_alert
 from budget.engine.rules import rules_changed, rules_of
-from budget.engine.writes import evaluate_all, set_calendar
+from budget.engine.sql import Key, Sums, save_ledgers
+from budget.engine.tips import give_tips, wrong_tips
+from budget.engine.writes import set_calendar
+from budget.judge.chain import Balance
+from budget.judge.judgement import active_until
+from budget.judge.periods import ROLLING_END, Calendar, span_of
 from budget.models import (
     Alert,
     AlertEvent,
     AlertStatus,
-    Calendar,
     Cause,
     EventKind,
     Ledger,
-    LedgerState,
+    Profile,
     Rollup,
 )
-from budget.models.ledger import lock_ledger, new_rules
-from budget.models.periods import ROLLING_END, span_of
+from budget.models.ledger import Book, open_book
 
 FLIPS = (EventKind.OPENED, EventKind.RESOLVED)
 
 
 @dataclass(frozen=True)
 class Drift:
-    """One thing that was not as the transactions say. kind: calendar, rollup, alert, tip, period
-    or event."""
+    """One thing that was not as the transactions say. kind: calendar, rollup, balance, alert, tip,
+    period or event."""
 
     kind: str
     text: str
@@ -48,77 +50,101 @@ class Drift:
 
 
 def reconcile(user_id: int, *, repair: bool = False) -> list[Drift]:
-    """Every drift of one user's derived rows, repaired in the same commit if asked.
-
-    On PostgreSQL a first look needs no lock, so that nobody's writes wait for the audit of many
-    rows; only where it is not satisfied does a second one hold the user's ledger lock. Notes on the
-    ledger that and when it was looked at, and the version that was found, or made, right.
-    """
-    drifts: list[Drift] = []
-    version = version_in_order(user_id)
-    if version is None:
-        drifts, version = mend(user_id, keep=repair)
-    looked = Ledger.objects.filter(user_id=user_id)
-    if drifts and not repair:
-        version = -1
-    looked.update(checked_at=timezone.now(), checked_version=version)
+    """Every drift of one user's derived rows, repaired in the same commit if asked."""
+    ((_, drifts),) = reconcile_users([user_id], repair=repair)
     return drifts
 
 
+def reconcile_users(
+    user_ids: Sequence[int], *, repair: bool = False
+) -> Iterator[tuple[int, list[Drift]]]:
+    """Every drift of some users' derived rows, user by user, repaired in a commit each if asked.
+
+    A first look, which locks nothing, clears whole slices of users. Only who is not cleared is
+    looked at again, under the ledger's lock. The ledger keeps when it was checked, and at which
+    version it was found, or made, right. It may be cut off at any time.
+    """
+    for at in range(0, len(user_ids), USERS_A_SLICE):
+        part = user_ids[at : at + USERS_A_SLICE]
+        # A repair also does what the day has left to do.
+        cleared = in_order(part, of_today=repair) if sees_one_state() else {}
+        note(cleared)
+        for user_id in part:
+            if user_id not in cleared:
+                yield user_id, look_again(user_id, repair=repair)
+                continue
+            if repair:
+                forget(user_id, cleared[user_id])
+            yield user_id, []
+
+
+def sees_one_state() -> bool:
+    """Whether statements that follow one another can see one state without the lock.
+
+    Not in a transaction of the caller's on PostgreSQL, in which each sees what was committed last.
+    """
+    return connection.vendor == "sqlite" or not connection.in_atomic_block
+
+
+def forget(user_id: int, version: int) -> None:
+    """Let processes and clients forget what they remember of a user who was in order at a version.
+
+    Rules that were changed behind the engine's back have the number of those before.
+    """
+    with open_book(user_id) as book:
+        rules_changed(book)
+    if book.ledger.version == version + 1:
+        wait_and_note(user_id, book.ledger.version)
+
+
+def look_again(user_id: int, *, repair: bool) -> list[Drift]:
+    """Every drift of a user, found and perhaps repaired under the lock."""
+    drifts, version = mend(user_id, keep=repair)
+    if drifts and not repair:
+        version = -1
+    wait_and_note(user_id, version)
+    return drifts
+
+
+def note(cleared: Mapping[int, int]) -> None:
+    """Note in the ledgers of some users at which version they were found in order."""
+    if not cleared:
+        return
+    noted = sql.note_checked(cleared, timezone.now())
+    for user_id in cleared.keys() - noted:
+        wait_and_note(user_id, cleared[user_id])
+
+
+def wait_and_note(user_id: int, version: int) -> None:
+    """The same for one user, after the write that may be going on."""
+    ledger = Ledger.objects.filter(user_id=user_id)
+    ledger.update(checked_at=timezone.now(), checked_version=version)
+
+
 def mend(user_id: int, *, keep: bool) -> tuple[list[Drift], int]:
-    """Mend every drift under the lock; the drifts, and the version at which nothing drifts.
+    """Repair every drift under the lock; the drifts, and the version at which nothing drifts.
 
     The check is the repair itself, rolled back unless it is to be kept, so that a drift found is
     always one that a repair mends.
     """
     drifts: list[Drift] = []
     with transaction.atomic():
-        ledger = lock_ledger(user_id)
-        # Whoever has changed rows behind the engine's back has not noted new rules either.
-        rules_changed(ledger)
-        # What a day that nobody has noticed yet opens and resolves is no drift.
-        move_as_of(ledger)
-        ledger.was = ledger.as_of
-        for step in STEPS:
-            drifts += step(ledger)
+        with open_book(user_id) as book:
+            # A change behind the engine's back has not noted new rules either.
+            rules_changed(book)
+            # What a new day opens and resolves is no drift.
+            move_day(book)
+            for step in STEPS:
+                drifts += step(book)
         transaction.set_rollback(not keep)
-    return drifts, ledger.version if keep else ledger.version - 1
-
-
-SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-
-
-def version_in_order(user_id: int) -> int | None:
-    """The ledger's version if nothing has drifted at it, seen without a lock in one snapshot.
-
-    None where that can't be told: something has drifted, a day waits to be moved, the ledger is
-    missing; on SQLite, whose one writer waits for nothing here; inside another transaction.
-    """
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
-        return None
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(SNAPSHOT)
-            row = Ledger.objects.filter(user_id=user_id).first()
-            if row is None:
-                return None
-            ledger = state_of(row)
-            if ledger.as_of < ledger.calendar.today():
-                return None
-            # Read anew, for the same reason as under the lock.
-            ledger.rules = new_rules()
-            drifting = (drift for step in STEPS for drift in step(ledger))
-            return ledger.version if next(drifting, None) is None else None
-    except DatabaseError:
-        # A step that mends something, which the database refuses here.
-        return None
+    return drifts, book.ledger.version if keep else book.ledger.version - 1
 
 
 def next_users(count: int) -> list[int]:
-    """Whom to look at next, by id: users who have written since, then those not seen for longest.
+    """The users to check next, by id: those who wrote since their last check, then the oldest.
 
-    The second have at least half of the places, so that a round through all users takes no longer
-    for how much is written: what is damaged behind an idle user's back is found within one.
+    The oldest have at least half of the places. So a round through all users takes no longer if
+    much is written, and damage to an idle user's rows is found within one round.
     """
     waiting = Ledger.objects.order_by("checked_at", "user_id")
     written = waiting.exclude(checked_version=models.F("version"))
@@ -128,27 +154,31 @@ def next_users(count: int) -> list[int]:
 
 
 def unseen_since() -> datetime | None:
-    """When the user that has waited longest was last looked at; None where there is no user."""
+    """When the user who has waited longest was last checked; None if there is no user."""
     seen: datetime | None = Ledger.objects.aggregate(first=models.Min("checked_at"))["first"]
     return seen
 
 
-def mend_calendar(ledger: LedgerState) -> Iterator[Drift]:
+def mend_calendar(book: Book) -> Iterator[Drift]:
     """The ledger's calendar is the profile's."""
+    ledger = book.ledger
     profile = Profile.objects.filter(user_id=ledger.user_id).first()
     calendar = profile.calendar if profile else Calendar()
     if ledger.calendar != calendar:
         yield Drift("calendar", f"{ledger.calendar} in force, {calendar} in the settings")
-        set_calendar(ledger, calendar)
+        set_calendar(book, calendar)
 
 
-def mend_rollups(ledger: LedgerState) -> Iterator[Drift]:
+def mend_rollups(book: Book) -> Iterator[Drift]:
     """The rollups are the sums of the transactions."""
+    ledger = book.ledger
     must = rollups.of_transactions(ledger.user_id, ledger.calendar.month_start)
     have = stored_rollups(ledger.user_id)
     wrong = sorted(key for key in must.keys() | have.keys() if must.get(key) != have.get(key))
     for key in wrong:
-        yield Drift("rollup", f"{name_of(key)} holds {have.get(key)}, must hold {must.get(key)}")
+        yield Drift(
+            "rollup", f"{name_of_rollup(key)} holds {have.get(key)}, must hold {must.get(key)}"
+        )
         grain, bucket, category_id, type_id = key
         Rollup.objects.filter(
             user_id=ledger.user_id,
@@ -157,7 +187,26 @@ def mend_rollups(ledger: LedgerState) -> Iterator[Drift]:
             category_id=category_id,
             type_id=type_id,
         ).delete()
-    rollups.upsert(ledger, {key: must[key] for key in wrong if key in must})
+    rollups.upsert(book, {key: must[key] for key in wrong if key in must})
+
+
+def mend_balances(book: Book) -> Iterator[Drift]:
+    """The stored balances of a rollover follow from the transactions."""
+    ledger = book.ledger
+    in_force = [rule.threshold_id for rule in rules_of(ledger).thresholds]
+    for rule, stored in wrong_balances(ledger, in_force):
+        yield Drift(
+            "balance",
+            f"threshold {rule.threshold_id} carries {carry_over(stored)}, must carry "
+            f"{carry_over(rule.balances)}",
+        )
+        store(book, {rule.threshold_id: rule})
+
+
+def carry_over(balances: Sequence[Balance] | None) -> str:
+    if balances is None:
+        return "what was never computed"
+    return ", ".join(f"{minor} into {day}" for day, minor in balances) or "nothing"
 
 
 def stored_rollups(user_id: int) -> Sums:
@@ -172,38 +221,37 @@ def stored_rollups(user_id: int) -> Sums:
     }
 
 
-def name_of(key: Key) -> str:
+def name_of_rollup(key: Key) -> str:
     grain, bucket, category_id, type_id = key
     span = "day" if grain == "D" else "month"
     return f"{span} {bucket}, category {category_id}, type {type_id}"
 
 
-def mend_alerts(ledger: LedgerState) -> Iterator[Drift]:
+def mend_alerts(book: Book) -> Iterator[Drift]:
     """The open alerts are the levels reached; a forecast between its two bounds stays as it is."""
-    with recording() as flipped:
-        evaluate_all(ledger, Cause.REPAIR)
-    for alert, must in (
-        *((alert, "open") for alert in flipped.opened),
-        *((alert, "resolved") for alert in flipped.resolved),
-    ):
-        yield Drift("alert", f"{identity(alert)} must be {must}")
+    before = len(book.flipped.flips)
+    evaluate_all(book, Cause.REPAIR)
+    flips = book.flipped.flips[before:]
+    alerts = Alert.objects.in_bulk([pk for pk, _ in flips])
+    for pk, opens in sorted(flips, key=lambda flip: not flip[1]):
+        yield Drift(
+            "alert", f"{name_of_alert(alerts[pk])} must be {'open' if opens else 'resolved'}"
+        )
 
 
-def identity(alert: Alert) -> str:
+def name_of_alert(alert: Alert) -> str:
     return (
         f"threshold {alert.threshold_id} revision {alert.revision} period {alert.period_start} "
         f"subject {alert.subject} level {alert.level}"
     )
 
 
-def open_alerts(ledger: LedgerState) -> models.QuerySet[Alert]:
-    return Alert.objects.filter(user_id=ledger.user_id).of_thresholds().open().order_by("id")
-
-
-def mend_periods(ledger: LedgerState) -> Iterator[Drift]:
-    """An open alert's period ends, and stops being news, when the calendar says."""
+def mend_periods(book: Book) -> Iterator[Drift]:
+    """An open alert's period, and its time as active, end when the calendar says."""
+    ledger = book.ledger
     rules = rules_of(ledger)
-    for alert in open_alerts(ledger):
+    mine = Alert.objects.filter(user_id=ledger.user_id)
+    for alert in mine.of_thresholds().open().order_by("id"):
         rule = rules.by_threshold[alert.threshold_id or 0]
         span = span_of_alert(ledger, alert, rule)
         if not alert.is_rolling:
@@ -213,23 +261,25 @@ def mend_periods(ledger: LedgerState) -> Iterator[Drift]:
         if (alert.period_end, alert.active_until) != (end, until):
             yield Drift(
                 "period",
-                f"{identity(alert)} ends on {alert.period_end} and is active until "
+                f"{name_of_alert(alert)} ends on {alert.period_end} and is active until "
                 f"{alert.active_until}, not {end} and {until}",
             )
             Alert.objects.filter(pk=alert.pk).update(period_end=end, active_until=until)
 
 
-def mend_tips(ledger: LedgerState) -> Iterator[Drift]:
+def mend_tips(book: Book) -> Iterator[Drift]:
     """An open alert's tipping transaction is there and counts in its period."""
+    ledger = book.ledger
     wrong = wrong_tips(ledger)
     for alert in wrong:
-        yield Drift("tip", f"{identity(alert)} names transaction {alert.transaction_id}")
+        yield Drift("tip", f"{name_of_alert(alert)} names transaction {alert.transaction_id}")
     if wrong:
-        give_tips(ledger, wrong)
+        give_tips(book, wrong)
 
 
-def mend_events(ledger: LedgerState) -> Iterator[Drift]:
+def mend_events(book: Book) -> Iterator[Drift]:
     """Each alert's last flip event is its status, and its episodes are its openings."""
+    ledger = book.ledger
     mine = AlertEvent.objects.filter(user_id=ledger.user_id)
     last_seq = mine.aggregate(last=models.Max("seq"))["last"] or 0
     if last_seq > ledger.event_seq:
@@ -245,17 +295,19 @@ def mend_events(ledger: LedgerState) -> Iterator[Drift]:
     for alert in Alert.objects.filter(user_id=ledger.user_id).order_by("id"):
         must = EventKind.OPENED if alert.status == AlertStatus.OPEN else EventKind.RESOLVED
         if last.get(alert.pk) != must:
-            yield Drift("event", f"{identity(alert)} is {alert.status}, but no event says so")
-            append_event(ledger, alert, Cause.REPAIR)
+            yield Drift("event", f"{name_of_alert(alert)} is {alert.status}, but no event says so")
+            append_event(book, alert, Cause.REPAIR)
             openings[alert.pk] = openings.get(alert.pk, 0) + (must == EventKind.OPENED)
         if alert.episodes != max(openings.get(alert.pk, 0), 1):
-            yield Drift("event", f"{identity(alert)} counts {alert.episodes} episodes")
+            yield Drift("event", f"{name_of_alert(alert)} counts {alert.episodes} episodes")
             Alert.objects.filter(pk=alert.pk).update(episodes=max(openings.get(alert.pk, 0), 1))
 
 
 STEPS = (
     mend_calendar,
     mend_rollups,
+    # Before everything that is judged.
+    mend_balances,
     # Before the alerts, whose evaluation finds new tips without a word.
     mend_tips,
     mend_alerts,

@@ -1,226 +1,75 @@
-"""What a user's writes are judged by, kept in memory for as long as it stands."""
+"""The rules that a user's writes are judged by, read from the thresholds, types and categories."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
-from functools import cached_property, lru_cache
+from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
+from django.db import models
+
+from budget.engine import sql
+from budget.engine.reading import Moved
+from budget.engine.sql import exact_sums
+from budget.judge.chain import Balance, first_of, with_balances_of
+from budget.judge.judgement import (
+    Bound,
+    Level,
+    Range,
+    Rule,
+    Rules,
+    Term,
+    range_of,
+    simple_levels,
+    triggers_of,
+)
+from budget.judge.kinds import PeriodType
+from budget.judge.periods import Span, span_of
 from budget.models import (
     Category,
     Condition,
-    Effect,
+    Grain,
     Ledger,
     LedgerState,
-    Match,
-    Measure,
+    Rollup,
     Threshold,
     TransactionType,
 )
-from budget.models.ledger import Row, new_rules
-from budget.models.money import to_minor
-from budget.models.threshold import Range, range_of, triggers_of
-
-# The level that a forecast is stored under.
-FORECAST_LEVEL = 0
-# What a type's effect adds to each measure: its sign.
-SIGNS: dict[str, dict[str, int]] = {
-    Measure.SPENDING: {Effect.SPENDING: 1, Effect.REFUND: -1},
-    Measure.INCOME: {Effect.INCOME: 1},
-    Measure.NET: {Effect.INCOME: 1, Effect.SPENDING: -1, Effect.REFUND: 1},
-    Measure.COUNT: {Effect.SPENDING: 1},
-}
-# One transaction in a count: hundredths, as amounts are, so that a share of a limit is one too.
-ONE = 100
-
-
-class Term(NamedTuple):
-    """What is summed: a measure over a category and all that lie under it (None: over all)."""
-
-    category_id: int | None
-    measure: str
-
-    def sign(self, effect: str) -> int:
-        """+1, -1 or 0: how a row with that effect counts."""
-        return SIGNS[self.measure].get(effect, 0)
-
-    def value(self, effect: str, minor: int) -> int:
-        """What a row of that effect and amount, in minor units, adds."""
-        return self.sign(effect) * (ONE if self.measure == Measure.COUNT else minor)
-
-    @property
-    def parts(self) -> tuple[Term, ...]:
-        """The sums that are read for it, the second one to be taken away: net has two."""
-        if self.measure == Measure.NET:
-            return self._replace(measure=Measure.INCOME), self._replace(measure=Measure.SPENDING)
-        return (self,)
-
-
-class Level(NamedTuple):
-    """A level in force, with the totals at which it holds, a range for each term."""
-
-    percent: int
-    ranges: tuple[Range, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """A threshold as it is judged; amounts in minor units.
-
-    match: "" for a simple threshold, of one term; else how the conditions are joined. starts_on:
-    not None for what is judged when a period is over. carries_from: not None for a rollover, with
-    the most that is carried in `cap`. Two rules are the same only if they are one object.
-    """
-
-    threshold_id: int
-    revision: int
-    type: str
-    days: int
-    match: str
-    terms: tuple[Term, ...]
-    levels: tuple[Level, ...]
-    operator: str
-    limit: int
-    percents: tuple[int, ...]
-    starts_on: date | None
-    carries_from: date | None
-    cap: int | None
-    forecast: bool
-
-    @property
-    def closing(self) -> bool:
-        return self.starts_on is not None
-
-    @property
-    def measure(self) -> str:
-        """Of a simple threshold; amounts of a combination are shown condition by condition."""
-        return self.terms[0].measure
-
-    def holds(self, level: Level, totals: Sequence[int]) -> bool:
-        """Whether totals, one for each term, reach a level."""
-        held = (lo <= total <= hi for total, (lo, hi) in zip(totals, level.ranges, strict=True))
-        return any(held) if self.match == Match.ANY else all(held)
-
-    def levels_at(self, limit: int) -> tuple[Level, ...]:
-        """The levels in force under the limit that a period has been left with."""
-        if limit == self.limit:
-            return self.levels
-        return simple_levels(self.operator, limit, self.percents)
-
-
-def simple_levels(operator: str, limit: int, percents: Sequence[int]) -> tuple[Level, ...]:
-    triggers = triggers_of(operator, limit, percents)
-    return tuple(Level(percent, (range_of(operator, at),)) for percent, at in triggers.items())
-
-
-def rule_of(threshold: Threshold, parts: Sequence[Condition] | None = None) -> Rule:
-    """A threshold as a rule; parts: its conditions, where they are at hand already."""
-    if threshold.match:
-        parts = list(threshold.conditions.all()) if parts is None else parts
-        terms = tuple(Term(part.category_id, part.measure) for part in parts)
-        ranges = []
-        for part in parts:
-            (trigger,) = triggers_of(part.operator, to_minor(part.amount), [100]).values()
-            ranges.append(range_of(part.operator, trigger))
-        levels: tuple[Level, ...] = (Level(100, tuple(ranges)),)
-    else:
-        terms = (Term(threshold.category_id, threshold.measure),)
-        levels = simple_levels(threshold.operator, to_minor(threshold.amount), threshold.levels)
-    cap = threshold.rollover_cap
-    return Rule(
-        threshold_id=threshold.pk,
-        revision=threshold.revision,
-        type=threshold.type,
-        days=threshold.days or 0,
-        match=threshold.match,
-        terms=terms,
-        levels=levels,
-        operator=threshold.operator,
-        limit=to_minor(threshold.amount),
-        percents=tuple(threshold.levels),
-        starts_on=threshold.starts_on,
-        carries_from=threshold.rollover_from if threshold.rollover else None,
-        cap=None if cap is None else to_minor(cap),
-        forecast=threshold.forecast,
-    )
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A user's thresholds in force, what each type counts for, and the tree of categories.
-
-    parents: of the categories that have one.
-    """
-
-    thresholds: tuple[Rule, ...]
-    effects: dict[int, str]
-    parents: dict[int, int]
-
-    def effect_of(self, type_id: int) -> str:
-        return self.effects.get(type_id, Effect.NONE)
-
-    def with_effect(self, row: Row) -> Row:
-        """A transaction's row with what its type does.
-
-        Not what a saved instance knows of its type: that may be older than the lock.
-        """
-        return {**row, "effect": self.effect_of(row["type_id"])}
-
-    @cached_property
-    def types(self) -> dict[str, tuple[int, ...]]:
-        """The types of each effect."""
-        found: dict[str, list[int]] = defaultdict(list)
-        for pk, effect in self.effects.items():
-            found[effect].append(pk)
-        return {effect: tuple(ids) for effect, ids in found.items()}
-
-    @cached_property
-    def by_threshold(self) -> dict[int, Rule]:
-        return {rule.threshold_id: rule for rule in self.thresholds}
-
-    @cached_property
-    def subtrees(self) -> dict[int, frozenset[int]]:
-        """The categories that others lie under, each with itself and all of those."""
-        members: dict[int, set[int]] = defaultdict(set)
-        for pk in self.parents:
-            for above in self.chain(pk)[1:]:
-                members[above] |= {above, pk}
-        return {pk: frozenset(found) for pk, found in members.items()}
-
-    def chain(self, category_id: int) -> list[int]:
-        """A category and all that it lies under, upwards."""
-        chain = [category_id]
-        while (above := self.parents.get(chain[-1])) is not None:
-            chain.append(above)
-        return chain
-
-    def within(self, category_id: int, root: int | None) -> bool:
-        """Whether a category counts for a term of that one (None: of all)."""
-        return root is None or category_id == root or category_id in self.subtrees.get(root, ())
-
-    def members(self, root: int) -> Collection[int]:
-        """A category and all that lie under it."""
-        return self.subtrees.get(root) or (root,)
-
-    def counts(self, term: Term, row: Row) -> bool:
-        """Whether a row, whose effect is known, is part of what a term sums."""
-        return bool(term.sign(row["effect"])) and self.within(row["category_id"], term.category_id)
-
-    def counted(self, rule: Rule, row: Row) -> bool:
-        """Whether a row is part of any total that a rule looks at."""
-        return any(self.counts(term, row) for term in rule.terms)
+from budget.models.ledger import Book, new_rules
+from budget.models.money import from_minor, to_minor
+from budget.models.threshold import balances_known
+from lib.columns import made_as
 
 
 def rules_of(ledger: LedgerState) -> Rules:
-    """The rules that the ledger's number stands for.
+    """The rules that the ledger's number stands for; every step of a commit gets the same object.
 
-    A number is never used twice, so what was once read under it needs no reading again, whatever
-    other processes do: they change the number with the rules.
+    A number is never used twice, so the process also remembers what it has read under one. That
+    only saves queries: nothing depends on what it remembers. Raises Moved if a commit has changed
+    the rules since the ledger was read; not for one that is locked, or read in a snapshot.
     """
-    return _read_rules(ledger.user_id, ledger.rules)
+    number, rules = ledger.rules_read
+    if rules is None or number != ledger.rules:
+        rules = filled(ledger, _read_rules(ledger.user_id, ledger.rules))
+        hold_rules(ledger, rules)
+    return rules
+
+
+def hold_rules(ledger: LedgerState, rules: Rules) -> None:
+    """Judge by these rules for as long as the ledger's number stands."""
+    ledger.rules_read = (ledger.rules, rules)
+
+
+def balanced(ledger: LedgerState, rule: Rule) -> Rule:
+    """A rule whose limits can be computed: a rollover with its balances."""
+    if rule.carries_from is None or rule.balances is not None:
+        return rule
+    return with_balances(ledger, rules_of(ledger), rule)
 
 
 def subtrees_of(ledger: LedgerState, roots: Iterable[int]) -> list[int]:
@@ -231,33 +80,119 @@ def subtrees_of(ledger: LedgerState, roots: Iterable[int]) -> list[int]:
 
 @lru_cache(maxsize=4096)
 def _read_rules(user_id: int, number: int) -> Rules:
-    return read_rules([user_id])[user_id]
+    """What is read of the rules while their number stands. Raises Moved, and remembers nothing, if
+    another one is stored after that."""
+    rules = read_rules([user_id])[user_id]
+    if not Ledger.objects.filter(pk=user_id, rules=number).exists():
+        raise Moved
+    return rules
+
+
+class ThresholdRow(NamedTuple):
+    """The columns of a threshold that a rule is made of; a tenth of the cost of an instance.
+
+    Money is in minor units, lists are JSON.
+    """
+
+    pk: int
+    user_id: int
+    revision: int
+    type: str
+    days: int | None
+    category_id: int | None
+    measure: str
+    match: str
+    operator: str
+    minor: int
+    levels_json: str
+    starts_on: date | None
+    rollover: bool
+    minor_cap: int | None
+    rollover_from: date | None
+    forecast: bool
+    balances: str | None
+
+    @property
+    def amount(self) -> Decimal:
+        return from_minor(self.minor)
+
+    @property
+    def rollover_cap(self) -> Decimal | None:
+        return None if self.minor_cap is None else from_minor(self.minor_cap)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        return levels_of(self.levels_json)
+
+    def known_balances(self) -> tuple[Balance, ...] | None:
+        return None if self.balances is None else balances_known(json.loads(self.balances))
+
+
+@lru_cache(maxsize=1024)
+def levels_of(text: str) -> tuple[int, ...]:
+    return tuple(json.loads(text))
 
 
 def read_rules(user_ids: Collection[int]) -> dict[int, Rules]:
     """The rules of many users as they are now, in four queries at most."""
-    thresholds = list(
-        Threshold.objects.kept().filter(user_id__in=user_ids, enabled=True).order_by("id")
-    )
-    parts = conditions_of(thresholds)
-    rules: dict[int, list[Rule]] = defaultdict(list)
-    for threshold in thresholds:
-        rules[threshold.user_id].append(rule_of(threshold, parts.get(threshold.pk)))
+    rules = rules_by_user(threshold_rows(sql.thresholds_of(user_ids)))
     effects: dict[int, dict[int, str]] = defaultdict(dict)
     types = TransactionType.objects.filter(user_id__in=user_ids)
     for user_id, pk, effect in types.order_by("id").values_list("user_id", "id", "effect"):
         effects[user_id][pk] = effect
-    parents: dict[int, dict[int, int]] = defaultdict(dict)
-    tree = Category.objects.filter(user_id__in=user_ids, parent__isnull=False).order_by()
-    for user_id, pk, parent_id in tree.values_list("user_id", "id", "parent_id"):
-        parents[user_id][pk] = parent_id or 0
+    parents = read_parents(user_ids)
     return {
         user_id: Rules(tuple(rules[user_id]), effects[user_id], parents[user_id])
         for user_id in user_ids
     }
 
 
-def conditions_of(thresholds: Iterable[Threshold]) -> dict[int, list[Condition]]:
+def read_rules_of_day(ledgers: Sequence[LedgerState], today: date) -> dict[int, Rules]:
+    """The rules by which a new day may open or resolve an alert, of the users who have any.
+
+    The day of each ledger is still the one before, and what was to be open then is. So a rolling
+    window into which no row comes and which none leaves is left out, and so is a threshold that is
+    judged at the end of a period that goes on. Without the effects of types: enough to sum by, but
+    not to read single transactions by.
+    """
+    by_user = {ledger.user_id: ledger for ledger in ledgers}
+    rows = [
+        row
+        for row in threshold_rows(sql.thresholds_of_day(by_user, today))
+        if row.starts_on is None or ends(row.type, by_user[row.user_id], today)
+    ]
+    rules = rules_by_user(rows)
+    parents = read_parents(rules)
+    return {user_id: Rules(tuple(mine), {}, parents[user_id]) for user_id, mine in rules.items()}
+
+
+def ends(type: str, ledger: LedgerState, today: date) -> bool:
+    """Whether a period of a type that was not over on the ledger's day is over by now."""
+    return span_of(type, ledger.as_of, ledger.calendar).end <= today
+
+
+def threshold_rows(statement: str) -> list[ThresholdRow]:
+    return list(map(made_as(ThresholdRow), sql.run([(statement, [])])))
+
+
+def rules_by_user(rows: Sequence[ThresholdRow]) -> dict[int, list[Rule]]:
+    parts = conditions_of(rows)
+    rules: dict[int, list[Rule]] = defaultdict(list)
+    for row in rows:
+        rules[row.user_id].append(rule_of(row, parts.get(row.pk, [])))
+    return rules
+
+
+def read_parents(user_ids: Collection[int]) -> dict[int, dict[int, int]]:
+    """The categories of many users that have a parent, with it."""
+    parents: dict[int, dict[int, int]] = defaultdict(dict)
+    tree = Category.objects.filter(user_id__in=user_ids, parent__isnull=False).order_by()
+    for user_id, pk, parent_id in tree.values_list("user_id", "id", "parent_id"):
+        parents[user_id][pk] = parent_id or 0
+    return parents
+
+
+def conditions_of(thresholds: Iterable[Threshold | ThresholdRow]) -> dict[int, list[Condition]]:
     """The conditions of the combinations among some thresholds, in order."""
     ids = [threshold.pk for threshold in thresholds if threshold.match]
     found: dict[int, list[Condition]] = defaultdict(list)
@@ -267,7 +202,106 @@ def conditions_of(thresholds: Iterable[Threshold]) -> dict[int, list[Condition]]
     return found
 
 
-def rules_changed(ledger: LedgerState) -> None:
-    """Note, under the lock and after the write, that what was read of the rules is old."""
+def rules_changed(book: Book) -> None:
+    """Note, after the write, that what was read of the rules is old."""
+    ledger = book.ledger
     ledger.rules = new_rules()
     Ledger.objects.filter(user_id=ledger.user_id).update(rules=ledger.rules)
+
+
+def names_changed(book: Book) -> None:
+    """Note, after the write, that the user has other names of categories or types by now.
+
+    What is remembered of names is old; rules that this commit has read are the same.
+    """
+    ledger = book.ledger
+    number, rules = ledger.rules_read
+    read = rules is not None and number == ledger.rules
+    rules_changed(book)
+    if read:
+        ledger.rules_read = (ledger.rules, rules)
+
+
+def rule_of(threshold: Threshold | ThresholdRow, parts: Sequence[Condition] | None = None) -> Rule:
+    """A threshold as a rule; parts: its conditions, if they are read already."""
+    limit, percents = to_minor(threshold.amount), tuple(threshold.levels)
+    if threshold.match:
+        if parts is None and isinstance(threshold, Threshold):
+            parts = list(threshold.conditions.all())
+        terms = tuple(Term(part.category_id, part.measure) for part in parts or ())
+        bounds = tuple(Bound(part.operator, to_minor(part.amount)) for part in parts or ())
+        levels: tuple[Level, ...] = (Level(100, tuple(map(range_of_bound, bounds))),)
+    else:
+        bounds = ()
+        terms = (Term(threshold.category_id, threshold.measure),)
+        levels = simple_levels(threshold.operator, limit, percents)
+    cap = threshold.rollover_cap
+    return Rule(
+        threshold_id=threshold.pk,
+        revision=threshold.revision,
+        type=threshold.type,
+        days=threshold.days or 0,
+        match=threshold.match,
+        terms=terms,
+        levels=levels,
+        operator=threshold.operator,
+        limit=limit,
+        percents=percents,
+        starts_on=threshold.starts_on,
+        carries_from=threshold.rollover_from if threshold.rollover else None,
+        cap=None if cap is None else to_minor(cap),
+        forecast=threshold.forecast,
+        balances=threshold.known_balances(),
+        bounds=bounds,
+    )
+
+
+def range_of_bound(bound: Bound) -> Range:
+    """The totals for which a condition holds."""
+    (trigger,) = triggers_of(bound.operator, bound.amount, [100]).values()
+    return range_of(bound.operator, trigger)
+
+
+def read_periods(ledger: LedgerState, rules: Rules, rule: Rule, since: date) -> dict[Span, int]:
+    """What each period with rows has come to, from a day on, read from the rollups at once."""
+    (term,) = rule.terms
+    grain = Grain.DAY if rule.type == PeriodType.WEEKLY else Grain.MONTH
+    rows = Rollup.objects.filter(
+        user_id=ledger.user_id, grain=grain, bucket__gte=since, count__gt=0
+    )
+    if term.category_id is not None:
+        rows = rows.filter(category_id__in=rules.members(term.category_id))
+    sums = rows.order_by("bucket").values_list("bucket", "type_id").annotate(models.Sum("amount"))
+    found: dict[Span, int] = {}
+    with exact_sums():
+        for bucket, type_id, amount in sums.iterator():
+            effect = rules.effect_of(type_id)
+            if term.sign(effect):
+                span = span_of(rule.type, bucket, ledger.calendar)
+                found[span] = found.get(span, 0) + term.value(effect, int(amount))
+    return found
+
+
+def with_balances(ledger: LedgerState, rules: Rules, rule: Rule) -> Rule:
+    """A rule with the balances that follow from the rows as they are now."""
+    return with_balances_of(rule, ledger.calendar, read_chain(ledger, rules, rule))
+
+
+def read_chain(ledger: LedgerState, rules: Rules, rule: Rule) -> dict[Span, int]:
+    """What each period of the whole chain with rows has come to."""
+    return read_periods(ledger, rules, rule, first_of(rule, ledger.calendar).start)
+
+
+def filled(ledger: LedgerState, rules: Rules) -> Rules:
+    """Rules with the balances that are not stored."""
+    if all(rule.balances is not None for rule in rules.rollovers):
+        return rules
+    return replace(
+        rules,
+        thresholds=tuple(
+            with_balances(ledger, rules, rule)
+            if rule.carries_from is not None and rule.balances is None
+            else rule
+            for rule in rules.thresholds
+        ),
+    )

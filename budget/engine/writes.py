@@ -1,44 +1,45 @@
-"""What the engine does for each kind of write; the signals call these, and so do the doors.
+"""What the engine does for each kind of write, except that of one transaction (commit.py).
 
-Each runs inside the writer's atomic block, after the ledger lock and the row's own write.
+The signals call the functions named after what was written or deleted, and provision(). Views,
+imports and the admin call record_transactions() and merge_categories().
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from django.db import transaction
-
-from accounts.models import Profile
 from budget.engine import rollups
 from budget.engine.evaluate import (
+    evaluate_above,
+    evaluate_all,
     evaluate_rows,
     evaluate_whole,
-    evaluate_write,
-    give_tips,
-    move_as_of,
-    wrong_tips,
+    move_day,
 )
 from budget.engine.revisions import keep_revision
-from budget.engine.rules import Rule, conditions_of, rule_of, rules_changed, rules_of
+from budget.engine.rules import conditions_of, names_changed, rule_of, rules_changed, rules_of
+from budget.engine.sql import check_total
+from budget.judge.judgement import Rule
+from budget.judge.periods import Calendar
 from budget.models import (
-    Calendar,
     Category,
     Cause,
     Condition,
     Conflict,
+    DeletedId,
+    FormerName,
     Ledger,
-    LedgerState,
+    Profile,
     Threshold,
     ThresholdRevision,
     Transaction,
     TransactionType,
 )
-from budget.models.category import UNCATEGORISED, check_tree
-from budget.models.ledger import Change, Row, lock_ledger
-from budget.models.text import fold, make_slug
+from budget.models.category import NOT_IN_TREE, UNCATEGORISED, check_tree
+from budget.models.ledger import Book, Write, local_day, open_book
+from budget.models.transaction import GIVEN_UP, TAKEN
 from budget.models.transaction_type import BUILTIN_TYPES
+from lib.text import fold, make_slug
 
 MAX_ROWS = 10_000
 BATCH = 1000
@@ -46,8 +47,7 @@ BATCH = 1000
 
 def provision(user_id: int) -> None:
     """Give a new user what every user has: ledger, settings, built-in types and category."""
-    with transaction.atomic(savepoint=False):
-        lock_ledger(user_id)
+    with open_book(user_id):
         TransactionType._base_manager.bulk_create(
             TransactionType(
                 user_id=user_id, slug=slug, name=name, key=fold(name), effect=effect, builtin=True
@@ -69,72 +69,74 @@ def provision(user_id: int) -> None:
         Profile._base_manager.bulk_create([Profile(user_id=user_id)])
 
 
-def transaction_written(change: Change, after: Row | None) -> None:
-    """Evaluate one transaction's insert, edit or delete (after: None), for each user it touches."""
-    before = change.before
-    for user_id, ledger in sorted(change.ledgers.items()):
-        old = before if before and before["user_id"] == user_id else None
-        new = after if after and after["user_id"] == user_id else None
-        if old is not None or new is not None:
-            evaluate_write(ledger, old, new, Cause.TRANSACTION)
-
-
-def transactions_deleted(ledgers: dict[int, LedgerState], rows: Sequence[Row]) -> None:
+def transactions_deleted(books: Mapping[int, Book]) -> None:
     """Evaluate the delete of many transactions, once a user."""
-    by_user: dict[int, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_user[row["user_id"]].append(row)
-    for user_id, gone in sorted(by_user.items()):
-        ledger = ledgers[user_id]
-        rollups.take_all(ledger, gone)
-        evaluate_rows(ledger, with_effects(ledger, gone), Cause.TRANSACTION, gone=True)
-
-
-def with_effects(ledger: LedgerState, rows: Sequence[Row]) -> list[Row]:
-    """Rows with what their types do."""
-    rules = rules_of(ledger)
-    return [rules.with_effect(row) for row in rows]
+    for user_id, book in books.items():
+        if gone := book.deleted:
+            DeletedId.objects.keep(user_id, gone)
+            rules = rules_of(book.ledger)
+            rows = [rules.facts(row) for row in gone]
+            rollups.take_all(book, rows)
+            evaluate_rows(book, rows, Cause.TRANSACTION, gone=True)
 
 
 def record_transactions(
-    user_id: int, rows: Sequence[Transaction], cause: str = Cause.BULK
+    user_id: int, rows: Sequence[Transaction], cause: str = Cause.BULK, restoring: bool = False
 ) -> list[Transaction]:
     """Store many new transactions of one user in one commit, with one evaluation.
 
-    At most 10,000 rows (ValueError). Raises ValidationError for a value that is none, Conflict for
-    an external_id that is taken, LedgerOverflow; then nothing is stored.
+    restoring: whether external_ids of deleted rows may come back. At most 10,000 rows (ValueError).
+    Raises ValidationError for an invalid value, Conflict for an external_id that is taken or
+    was deleted, LedgerOverflow; then nothing is stored, and a caller in a transaction has to roll
+    back.
     """
     if len(rows) > MAX_ROWS:
         raise ValueError(f"At most {MAX_ROWS} rows are stored in one commit.")
-    with transaction.atomic(savepoint=False):
-        ledger = lock_ledger(user_id)
+    with open_book(user_id) as book:
         for row in rows:
             row.user_id = user_id
             row.prepare()
+        if restoring:
+            take_back_ids(user_id, rows)
         refuse_taken(user_id, rows)
         stored = Transaction._base_manager.bulk_create(rows, batch_size=BATCH)
-        written = [row.in_memory() for row in stored]
-        rollups.add(ledger, written)
-        evaluate_rows(ledger, with_effects(ledger, written), cause)
+        rules = rules_of(book.ledger)
+        written = [rules.facts(row.in_memory()) for row in stored]
+        check_total(book.ledger, sum(facts.minor for facts in written))
+        rollups.add(book, written)
+        evaluate_rows(book, written, cause)
     return stored
 
 
-def refuse_taken(user_id: int, rows: Sequence[Transaction]) -> None:
-    """Raise Conflict where an external_id is there already, or twice among the new rows."""
-    ids = [row.external_id for row in rows]
-    given = [external_id for external_id in ids if external_id is not None]
-    seen: set[str] = set()
+def batches_of_ids(rows: Sequence[Transaction]) -> Iterator[list[str]]:
+    """The external_ids of rows that have one, some at a time."""
+    given = [row.external_id for row in rows if row.external_id is not None]
     for at in range(0, len(given), BATCH):
-        stored = Transaction.objects.filter(
-            user_id=user_id, external_id__in=given[at : at + BATCH]
-        ).values_list("external_id", flat=True)
-        seen.update(external_id for external_id in stored if external_id is not None)
+        yield given[at : at + BATCH]
+
+
+def take_back_ids(user_id: int, rows: Sequence[Transaction]) -> None:
+    """Forget that external_ids were deleted."""
+    for ids in batches_of_ids(rows):
+        DeletedId.objects.filter(user_id=user_id, external_id__in=ids).delete()
+
+
+def refuse_taken(user_id: int, rows: Sequence[Transaction]) -> None:
+    """Raise Conflict for an external_id that is there, was deleted, or is twice among the rows."""
+    there: set[str | None] = set()
+    gone: set[str | None] = set()
+    for ids in batches_of_ids(rows):
+        mine = Transaction.objects.filter(user_id=user_id, external_id__in=ids)
+        there.update(mine.values_list("external_id", flat=True))
+        gone.update(DeletedId.objects.among(user_id, ids))
     taken: dict[tuple[str | int, ...], str] = {}
     sent: set[str] = set()
-    for number, external_id in enumerate(ids):
+    for number, external_id in enumerate(row.external_id for row in rows):
         place = ("items", number, "external_id")
-        if external_id in seen:
-            taken[place] = "There is a transaction with this external_id already."
+        if external_id in there:
+            taken[place] = TAKEN
+        elif external_id in gone:
+            taken[place] = GIVEN_UP
         elif external_id in sent:
             taken[place] = "A row before this one has this external_id."
         elif external_id is not None:
@@ -143,10 +145,10 @@ def refuse_taken(user_id: int, rows: Sequence[Transaction]) -> None:
         raise Conflict(" ".join(dict.fromkeys(taken.values())), taken)
 
 
-def threshold_written(threshold: Threshold, change: Change) -> None:
+def threshold_written(threshold: Threshold, write: Write) -> None:
     """Store a threshold's conditions, keep what it looked at before, evaluate all its periods."""
-    ledger = change.ledgers[threshold.user_id]
-    before = change.before
+    book = write.books[threshold.user_id]
+    before = write.before
     earlier: dict[int, Rule] = {}
     if before is not None and before["revision"] != threshold.revision:
         old = Threshold(**before)
@@ -154,9 +156,9 @@ def threshold_written(threshold: Threshold, change: Change) -> None:
         earlier[threshold.pk] = rule_of(old, parts)
         keep_revision(old, parts)
     store_conditions(threshold)
-    rules_changed(ledger)
+    rules_changed(book)
     cause = Cause.THRESHOLD_DELETED if threshold.deleted_at else Cause.THRESHOLD_EDIT
-    evaluate_whole(ledger, {threshold.pk: rule_of(threshold)}, cause, earlier)
+    evaluate_whole(book, {threshold.pk: rule_of(threshold)}, cause, earlier)
 
 
 def store_conditions(threshold: Threshold) -> None:
@@ -172,46 +174,49 @@ def store_conditions(threshold: Threshold) -> None:
         getattr(threshold, "_prefetched_objects_cache", {}).pop("conditions", None)
 
 
-def category_written(category: Category, change: Change) -> None:
-    """Evaluate everything anew where a category has been moved in the tree."""
-    ledger = change.ledgers[category.user_id]
-    if (change.before or {}).get("parent_id") != category.parent_id:
-        rules_changed(ledger)
-        evaluate_all(ledger, Cause.CATEGORY_EDIT)
+def category_written(category: Category, write: Write) -> None:
+    """Keep the name of a renamed category; evaluate everything where it has moved in the tree."""
+    book = write.books[category.user_id]
+    before, after = write.before or {}, write.after or {}
+    if before and before["key"] != after["key"]:
+        FormerName.objects.keep(category, before["key"])
+    parents = before.get("parent_id"), after["parent_id"]
+    if parents[0] != parents[1]:
+        rules_changed(book)
+        evaluate_above(book, parents, Cause.CATEGORY_EDIT)
+    else:
+        names_changed(book)
 
 
-def evaluate_all(ledger: LedgerState, cause: str) -> None:
-    """Evaluate every threshold of a user, deleted ones too, in every period."""
-    thresholds = list(Threshold.objects.filter(user_id=ledger.user_id))
-    parts = conditions_of(thresholds)
-    whole = {one.pk: rule_of(one, parts.get(one.pk)) for one in thresholds}
-    evaluate_whole(ledger, whole, cause)
-    # Rows may have left the periods and categories of alerts that stay open.
-    if wrong := wrong_tips(ledger):
-        give_tips(ledger, wrong)
-
-
-def transaction_type_written(instance: TransactionType, change: Change) -> None:
+def transaction_type_written(instance: TransactionType, write: Write) -> None:
     """Note a new type, or another effect of one that no transaction uses yet."""
-    rules_changed(change.ledgers[instance.user_id])
+    rules_changed(write.books[instance.user_id])
 
 
-def profile_written(profile: Profile, change: Change) -> None:
-    """Cut every period anew by the user's settings, and evaluate all thresholds."""
-    ledger = change.ledgers[profile.user_id]
-    if ledger.calendar == profile.calendar:
-        move_as_of(ledger)
+def named_deleted(book: Book) -> None:
+    """Note that a category or a type has gone, which nothing counted for."""
+    names_changed(book)
+
+
+def profile_written(write: Write) -> None:
+    """Cut every period by the user's new settings, and evaluate all thresholds."""
+    book = write.books[write.row.user_id]
+    calendar = Profile(**(write.after or {})).calendar
+    if book.ledger.calendar == calendar:
+        move_day(book)
         return
-    set_calendar(ledger, profile.calendar)
-    evaluate_all(ledger, Cause.SETTINGS)
+    set_calendar(book, calendar)
+    evaluate_all(book, Cause.SETTINGS)
 
 
-def set_calendar(ledger: LedgerState, calendar: Calendar) -> None:
+def set_calendar(book: Book, calendar: Calendar) -> None:
     """Give the ledger another calendar, with the month rollups and the day that follow from it."""
+    ledger = book.ledger
     moved = ledger.calendar.month_start != calendar.month_start
     ledger.calendar = calendar
     # Another zone may put the user's date a day back; only then does as_of go back.
-    ledger.as_of = ledger.stored = calendar.today()
+    ledger.today = local_day(calendar.time_zone, ledger.now)
+    ledger.as_of = ledger.stored = ledger.today
     Ledger.objects.filter(user_id=ledger.user_id).update(
         as_of=ledger.as_of,
         time_zone=calendar.time_zone,
@@ -219,7 +224,7 @@ def set_calendar(ledger: LedgerState, calendar: Calendar) -> None:
         month_start=calendar.month_start,
     )
     if moved:
-        rollups.rebuild_months(ledger)
+        rollups.rebuild_months(book)
 
 
 def merge_categories(source: Category, target: Category) -> None:
@@ -227,13 +232,12 @@ def merge_categories(source: Category, target: Category) -> None:
 
     What lies under the one lies under the other then. Raises Conflict for the built-in category as
     source, for two users, one and the same, a target that lies under the source, and where the tree
-    would become too deep.
+    would become too deep; a caller in a transaction has to roll back then.
     """
     if source.user_id != target.user_id or source.pk == target.pk:
         raise Conflict("A category merges into another one of the same user.")
     user_id = source.user_id
-    with transaction.atomic(savepoint=False):
-        ledger = lock_ledger(user_id)
+    with open_book(user_id) as book:
         mine = Category._base_manager.filter(user_id=user_id)
         parents = dict(mine.values_list("pk", "parent_id"))
         check_merge(source, target, parents)
@@ -242,9 +246,10 @@ def merge_categories(source: Category, target: Category) -> None:
             rows.update(category=target)
         Condition.objects.filter(category=source).update(category=target)
         mine.filter(parent=source).update(parent=target)
-        rollups.merge(ledger, source.pk, target.pk)
-        rules_changed(ledger)
-        evaluate_all(ledger, Cause.CATEGORY_MERGE)
+        rollups.merge(book, source.pk, target.pk)
+        rules_changed(book)
+        evaluate_above(book, [parents[source.pk], target.pk], Cause.CATEGORY_MERGE)
+        FormerName.objects.follow(source, target)
         source.delete()
 
 
@@ -256,7 +261,7 @@ def check_merge(source: Category, target: Category, parents: Mapping[int, int | 
         raise Conflict(f"The built-in category {UNCATEGORISED} cannot be merged away.")
     children = [pk for pk, parent_id in parents.items() if parent_id == source.pk]
     if children and target.builtin:
-        raise Conflict(f"The built-in category {UNCATEGORISED} stands alone in the tree.")
+        raise Conflict(NOT_IN_TREE)
     # A target under the source would become its own parent here, which is a cycle.
     merged = {**parents, **dict.fromkeys(children, target.pk)}
     del merged[source.pk]

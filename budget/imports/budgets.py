@@ -7,7 +7,7 @@ from pathlib import Path
 from budget.imports.csv_table import Cells, Layout, open_text, read_table
 from budget.imports.rows import BadFile, BadLine, BudgetLine
 from budget.imports.values import parse_amount, parse_category
-from budget.models.text import fold
+from lib.text import fold
 
 LAYOUT = Layout(required=("Category", "Budget"))
 

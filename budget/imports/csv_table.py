@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from budget.imports.rows import BadFile, BadLine
-from budget.models.text import fold, has_surrogate
+from budget.imports.values import listed
+from lib.text import SURROGATE, fold
+
+if TYPE_CHECKING:
+    import _csv
+
+DELIMITERS = (",", ";", "\t", "|")
+QUOTED = re.compile(r'"[^"]*"')
 
 Record = tuple[int, list[str]]
 Cells = dict[str, str]
@@ -18,16 +28,34 @@ Cells = dict[str, str]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written. quote: "" for none. skip: lines before the first record."""
+    """How a file is written. quote: "" for none. skip: lines before the first record.
+
+    lenient: whether a quote within a quoted cell need not be doubled.
+    """
 
     encoding: str = "utf-8"
     delimiter: str = ","
     quote: str = '"'
     skip: int = 0
+    lenient: bool = False
 
     @property
     def wrong_encoding(self) -> str:
-        return f"not {self.encoding.upper()}; save the file in that encoding"
+        return (
+            f"not {self.encoding.upper()}; save the file in that encoding, or name the one that it "
+            "has as file.encoding of a mapping (docs/imports.md)"
+        )
+
+    def reader(self, lines: Iterable[str], strict: bool) -> _csv.Reader:
+        """strict: whether quotes that do not match raise csv.Error."""
+        return csv.reader(
+            lines,
+            strict=strict,
+            skipinitialspace=True,
+            delimiter=self.delimiter,
+            quotechar=self.quote or None,
+            quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
+        )
 
 
 PLAIN = Dialect()
@@ -46,14 +74,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
 
 def read_records(text: TextIO, dialect: Dialect = PLAIN) -> Iterator[Record | BadLine]:
     """The records with the line each starts on, without blank ones and those of bare commas."""
-    reader = csv.reader(
-        text,
-        strict=True,
-        skipinitialspace=True,
-        delimiter=dialect.delimiter,
-        quotechar=dialect.quote or None,
-        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
-    )
+    reader = dialect.reader(text, strict=not dialect.lenient)
     line = dialect.skip + 1
     try:
         for _ in range(dialect.skip):
@@ -76,26 +97,70 @@ def read_records(text: TextIO, dialect: Dialect = PLAIN) -> Iterator[Record | Ba
         yield BadLine(line, dialect.wrong_encoding)
 
 
+def split_line(line: str, dialect: Dialect) -> list[str]:
+    """The cells of one line, whatever its quotes; [] where it is no CSV at all."""
+    try:
+        return next(dialect.reader([line], strict=False), [])
+    except csv.Error:
+        return []
+
+
+def first_lines(path: Path, encoding: str, at_most: int) -> list[str]:
+    """So many lines of a file; those before a wrong byte, where the encoding cannot go on."""
+    lines: list[str] = []
+    with open_text(path, encoding) as text, contextlib.suppress(UnicodeError):
+        lines.extend(islice(text, at_most))
+    return lines
+
+
+def find_header(lines: Sequence[str], dialect: Dialect, names: frozenset[str]) -> int | None:
+    """The index of the line that has all columns, by folded name; None where no line has.
+
+    The first one behind the lines that the dialect skips, else the first of all: what a bank puts
+    before the header may grow and shrink.
+    """
+    found = [
+        number
+        for number, line in enumerate(lines)
+        if names <= set(map(fold, split_line(line, dialect)))
+    ]
+    return next((at for at in found if at >= dialect.skip), min(found, default=None))
+
+
 def unreadable(text: str, dialect: Dialect) -> str | None:
     """Why a text cannot be stored, None where it can."""
     if "\0" in text:
         return "a NUL character, so this is no plain text"
-    if has_surrogate(text):
+    if SURROGATE.search(text):
         return dialect.wrong_encoding
     return None
 
 
+def other_delimiter(line: str, delimiter: str) -> str | None:
+    """What seems to part the columns of a header line, where it is not this delimiter."""
+    bare = QUOTED.sub("", line)
+    found = max(DELIMITERS, key=bare.count)
+    return found if found != delimiter and bare.count(found) > bare.count(delimiter) else None
+
+
 @dataclass(frozen=True)
 class Layout:
-    """The columns that a kind of table must and may have, as its documentation spells them."""
+    """The columns that a kind of table must and may have, as its documentation spells them.
+
+    advice: what to do about a header that is not right; "" where that is plain.
+    """
 
     required: Sequence[str]
     optional: Sequence[str] = ()
+    advice: str = ""
 
     def recognises(self, header: Sequence[str]) -> bool:
-        """Whether a header line looks like this table: more than half of the required columns."""
+        """Whether a header line looks like this table: it lacks one required column at most.
+
+        Banks share the plain names, Date and Amount and the like, so more may not be missing.
+        """
         found = {fold(name) for name in header}
-        return 2 * sum(fold(name) in found for name in self.required) > len(self.required)
+        return sum(fold(name) in found for name in self.required) >= len(self.required) - 1
 
     def columns(self, header: Record) -> list[str]:
         """The names of the columns as declared, in the order of the file. Raises BadFile."""
@@ -105,17 +170,17 @@ class Layout:
         while names and not names[-1]:
             names.pop()
         problems = [f"no column {name}" for name in self.required if name not in names]
-        problems += [
-            f"unknown column {name!r}" for name in dict.fromkeys(names) if fold(name) not in known
-        ]
+        unknown = [name for name in dict.fromkeys(names) if fold(name) not in known]
+        if unknown:
+            problems.append(f"unknown column {listed(unknown)}")
         problems += [f"column {name} twice" for name in known.values() if names.count(name) > 1]
         if problems:
-            raise BadFile([BadLine(line, "; ".join(problems))])
+            raise BadFile([BadLine(line, "; ".join(filter(None, [*problems, self.advice])))])
         return names
 
 
 def read_header(records: Iterator[Record | BadLine]) -> Record:
-    """The first record. Raises BadFile where there is none or it cannot be read."""
+    """The first record. Raises BadFile if it is missing or cannot be read."""
     header = next(records, None)
     if header is None:
         raise BadFile([BadLine(1, "the file is empty")])
@@ -124,11 +189,16 @@ def read_header(records: Iterator[Record | BadLine]) -> Record:
     return header
 
 
-def misfit(cells: list[str], width: int, first: str = "header") -> str | None:
-    """Drop blank cells beyond the width, and say so where it is not met. first: the first line."""
+def misfit(
+    cells: list[str], width: int, first: str = "header", least: int | None = None
+) -> str | None:
+    """Drop blank cells beyond the width, and say so where it is not met. first: the first line.
+
+    least: how many cells are enough; None for the whole width.
+    """
     while len(cells) > width and not cells[-1].strip():
         cells.pop()
-    if len(cells) == width:
+    if (width if least is None else least) <= len(cells) <= width:
         return None
     return f"{len(cells)} columns where the {first} has {width}"
 

@@ -26,12 +26,13 @@ from pydantic import (
 from budget.imports.values import (
     AmountStyle,
     check_date_format,
+    listed,
     parse_category,
     parse_description,
     shown,
 )
-from budget.models.text import fold
-from budget.schemas.base import Schema, sentence
+from lib.schema import Schema, sentence
+from lib.text import fold
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -41,9 +42,10 @@ Slug = Literal["expense", "income", "refund", "transfer"]
 
 SYMBOL = re.compile(r"[^0-9\s()+-]{1,10}")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-# The prefixes of external_ids that readers of their own give.
-RESERVED = frozenset({"mint"})
+# The prefixes of external_ids of the other readers.
+RESERVED = frozenset({"mint", "ofx", "qif", "camt", "mt940", "csv", "xlsx", "own"})
 MOST_SKIPPED = 1000
+LONGEST_WORD = 20
 TABLES = {"model_type": "Must be a table.", "dict_type": "Must be a table."}
 
 
@@ -79,11 +81,19 @@ def to_words(value: object) -> tuple[str, ...]:
     return tuple(map(fold, value))
 
 
+def to_sides(value: object) -> tuple[str, ...]:
+    """Words that stand beside an amount."""
+    words = to_words(value)
+    if not all(word.isalpha() and len(word) <= LONGEST_WORD for word in words):
+        raise ValueError(f"Must be a list of words, 1 to {LONGEST_WORD} letters each.")
+    return words
+
+
 def folded_keys(values: dict[str, T]) -> dict[str, T]:
     """The same by folded key; no two may be one."""
     folded = {fold(key): value for key, value in values.items()}
     if len(folded) < len(values):
-        raise ValueError("Two of its keys differ in case or spaces alone.")
+        raise ValueError("Two of its keys differ only in case or spaces.")
     return folded
 
 
@@ -91,6 +101,12 @@ def checked_symbol(text: str) -> str:
     if not SYMBOL.fullmatch(text):
         raise ValueError("Must be 1 to 10 characters, no digit, sign, bracket or space.")
     return text
+
+
+def checked_currency(code: str) -> str:
+    if code and not re.fullmatch("[A-Z]{3}", code):
+        raise ValueError(f"{shown(code)} is no code of ISO 4217, such as EUR.")
+    return code
 
 
 def checked_encoding(name: str) -> str:
@@ -128,7 +144,7 @@ def agreed(value: T, problems: list[str]) -> T:
 
 
 class Section(Schema):
-    """A table of the file; a key that there is not is refused."""
+    """A table of the file; an unknown key is refused."""
 
     @classmethod
     def unknown(cls, name: str) -> str:
@@ -139,13 +155,19 @@ class Section(Schema):
 
 
 class FileSection(Section):
-    """The file itself. skip_lines: how many stand before the header, 0 to 1000."""
+    """The file itself. skip_lines: how many stand before the header, 0 to 1000.
+
+    other_lines: what to do with lines that are no movements, such as totals and footers. quotes:
+    whether a quote within a quoted cell must be doubled.
+    """
 
     encoding: Annotated[str, AfterValidator(checked_encoding)] = "utf-8"
     delimiter: Annotated[str, AfterValidator(checked_delimiter)] = ","
     quote: Literal['"', "'", ""] = '"'
     skip_lines: Annotated[int, Field(ge=0, le=MOST_SKIPPED)] = 0
     header: bool = True
+    quotes: Literal["doubled", "any"] = "doubled"
+    other_lines: Literal["refuse", "leave_out"] = "refuse"
 
 
 class ColumnsSection(Section):
@@ -156,6 +178,9 @@ class ColumnsSection(Section):
     debit: Column | None = None
     credit: Column | None = None
     type: Column | None = None
+    fee: Column | None = None
+    currency: Column | None = None
+    balance: Column | None = None
     category: Columns = ()
     description: Columns = ()
     external_id: Column | None = None
@@ -175,6 +200,7 @@ class ConstantSection(Section):
     type: Slug | None = None
     category: Annotated[str, AfterValidator(parse_category)] = ""
     description: Annotated[str, AfterValidator(parse_description)] = ""
+    currency: Annotated[str, AfterValidator(checked_currency)] = ""
 
 
 class DateSection(Section):
@@ -195,6 +221,8 @@ class AmountSection(Section):
     ignore_sign: bool = False
     debit: Slug = "expense"
     credit: Slug = "income"
+    debit_words: Annotated[tuple[str, ...], PlainValidator(to_sides)] = ("dr", "d", "s")
+    credit_words: Annotated[tuple[str, ...], PlainValidator(to_sides)] = ("cr", "c", "h", "k")
 
     @property
     def by_sign(self) -> bool:
@@ -203,7 +231,14 @@ class AmountSection(Section):
 
     @property
     def style(self) -> AmountStyle:
-        return AmountStyle(self.decimal, self.thousands, tuple(self.symbols), self.minor_units)
+        return AmountStyle(
+            self.decimal,
+            self.thousands,
+            tuple(self.symbols),
+            self.minor_units,
+            self.debit_words,
+            self.credit_words,
+        )
 
     @model_validator(mode="after")
     def signs(self) -> Self:
@@ -214,7 +249,17 @@ class AmountSection(Section):
             problems.append("positive and negative come together.")
         elif self.by_sign and self.ignore_sign:
             problems.append("ignore_sign contradicts positive and negative.")
+        if both := {*self.debit_words} & {*self.credit_words}:
+            problems.append(f"debit_words and credit_words both have {listed(sorted(both))}.")
         return agreed(self, problems)
+
+
+class FeeSection(Section):
+    """What a fee in a column beside the amount becomes: a separate row."""
+
+    category: Annotated[str, AfterValidator(parse_category)] = "Fees"
+    positive: Slug = "expense"
+    negative: Slug = "refund"
 
 
 class CategorySection(Section):
@@ -232,30 +277,63 @@ class DescriptionSection(Section):
     join: str = ", "
 
 
-class RuleSection(Section):
-    """What to make of rows by one cell: leave them out, or give them a type or a category."""
+class CellSection(Section):
+    """What a cell must say: one of some texts, or begin with, hold or end with one."""
 
     column: Column
     equals: Words = ()
     starts_with: Words = ()
+    contains: Words = ()
+    ends_with: Words = ()
+
+    def faults(self) -> list[str]:
+        """What is wrong with the texts."""
+        parts = {
+            "starts_with": self.starts_with,
+            "contains": self.contains,
+            "ends_with": self.ends_with,
+        }
+        if not self.equals and not any(parts.values()):
+            return ["Must have equals, starts_with, contains or ends_with."]
+        return [f"{name} must not be blank." for name, words in parts.items() if "" in words]
+
+    def matches(self, cell: str) -> bool:
+        folded = fold(cell)
+        return (
+            folded in self.equals
+            or folded.startswith(self.starts_with)
+            or folded.endswith(self.ends_with)
+            or any(word in folded for word in self.contains)
+        )
+
+
+class AlsoSection(CellSection):
+    """Another cell that a rule looks at."""
+
+    @model_validator(mode="after")
+    def whole(self) -> Self:
+        return agreed(self, self.faults())
+
+
+class RuleSection(CellSection):
+    """What to make of rows by their cells: leave them out, or give them a type or a category.
+
+    also: further cells, all of which must match. sign: of the amount as it stands; a debit is
+    negative, a credit positive.
+    """
+
+    also: list[AlsoSection] = []
+    sign: Literal["positive", "negative"] | None = None
     skip: bool = False
     type: Slug | None = None
     category: Annotated[str, AfterValidator(parse_category)] | None = None
 
     @model_validator(mode="after")
     def whole(self) -> Self:
-        problems = []
-        if not self.equals and not self.starts_with:
-            problems.append("Must have equals or starts_with.")
-        if "" in self.starts_with:
-            problems.append("starts_with must not be blank.")
+        problems = self.faults()
         if self.skip == (self.type is not None or self.category is not None):
             problems.append("Must have either skip = true, or a type or category to give.")
         return agreed(self, problems)
-
-    def matches(self, cell: str) -> bool:
-        folded = fold(cell)
-        return folded in self.equals or folded.startswith(self.starts_with)
 
 
 class ExpectSection(Section):
@@ -268,6 +346,22 @@ class ExpectSection(Section):
     @classmethod
     def some(cls, equals: tuple[str, ...]) -> tuple[str, ...]:
         return agreed(equals, [] if equals else ["Must name a value."])
+
+
+class JournalSection(Section):
+    """A double-entry journal: each entry has a line for every account that it touches.
+
+    own: the accounts whose lines are taken; an entry between two of them is a transfer.
+    """
+
+    entry: Column
+    account: Column
+    own: Words
+
+    @field_validator("own")
+    @classmethod
+    def some(cls, own: tuple[str, ...]) -> tuple[str, ...]:
+        return agreed(own, [] if own else ["Must name an account."])
 
 
 class Mapping(Section):
@@ -284,12 +378,14 @@ class Mapping(Section):
     date: DateSection
     amount: AmountSection = AmountSection()
     type: Annotated[dict[str, Slug], AfterValidator(folded_keys)] = Field({}, validate_default=True)
+    fee: FeeSection = FeeSection()
     category: CategorySection = CategorySection()
     description: DescriptionSection = DescriptionSection()
     rule: list[RuleSection] = []
     expect: list[ExpectSection] = []
+    journal: JournalSection | None = None
 
-    @field_validator("columns", "rule", "expect")
+    @field_validator("columns", "rule", "expect", "journal")
     @classmethod
     def numbers(cls, value: T, info: ValidationInfo) -> T:
         """Without a header, columns have no names."""
@@ -304,11 +400,11 @@ class Mapping(Section):
     @field_validator("constant")
     @classmethod
     def no_column_too(cls, constant: ConstantSection, info: ValidationInfo) -> ConstantSection:
-        """What is constant has no column of its own."""
+        """What is constant has no column."""
         columns = info.data.get("columns")
         both = [
             f"{name} is a column already."
-            for name in ("category", "description")
+            for name in ("category", "description", "currency")
             if columns and getattr(constant, name) and getattr(columns, name)
         ]
         return agreed(constant, both)
@@ -335,9 +431,19 @@ class Mapping(Section):
             problems.append("columns.type and the values of it, in the table type, come together.")
         return agreed(values, problems)
 
+    @property
+    def header_names(self) -> frozenset[str]:
+        """The columns that the header must have, folded."""
+        return frozenset(fold(name) for _, name in self.columns_named() if isinstance(name, str))
+
+    @property
+    def highest_number(self) -> int:
+        """The last column that goes by its number; 0 where none does."""
+        return max((n for _, n in self.columns_named() if isinstance(n, int)), default=0)
+
     def columns_named(self) -> Iterator[tuple[str, str | int]]:
         """Each key of the mapping that names a column, with what it names."""
-        for field in ("columns", "rule", "expect"):
+        for field in ("columns", "rule", "expect", "journal"):
             yield from columns_of(field, getattr(self, field))
 
 
@@ -348,9 +454,14 @@ def columns_of(field: str, value: object) -> Iterator[tuple[str, str | int]]:
             for column in named if isinstance(named, tuple) else (named,):
                 if column is not None:
                     yield f"{field}.{name}", column
+    elif isinstance(value, JournalSection):
+        yield f"{field}.entry", value.entry
+        yield f"{field}.account", value.account
     elif isinstance(value, list):
         for number, section in enumerate(value, 1):
             yield f"{field} {number}.column", section.column
+            for place, other in enumerate(getattr(section, "also", ()), 1):
+                yield f"{field} {number}.also {place}.column", other.column
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -383,5 +494,7 @@ def section_at(loc: tuple[int | str, ...]) -> type[Section]:
     """The kind of table that stands at a place of the file."""
     if not loc:
         return Mapping
+    if "also" in loc:
+        return AlsoSection
     kind = Mapping.model_fields[str(loc[0])].annotation
     return cast(type[Section], (*get_args(kind), kind)[0])

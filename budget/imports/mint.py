@@ -1,7 +1,8 @@
 """The CSV export of Mint (mint.intuit.com).
 
-Dates are month/day/year, amounts bear no sign: the transaction type says which way money went. The
-full export has nine columns; those that a user may have taken out are optional here.
+Dates are month/day/year, amounts bear no sign: the transaction type says which way money went, and
+the category whether what came in is income or money back. The full export has nine columns; those
+that a user may have taken out are optional here.
 """
 
 from __future__ import annotations
@@ -9,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from budget.imports.csv_table import (
     Cells,
     Layout,
+    Record,
     open_text,
-    read_header,
-    read_records,
     read_table,
 )
-from budget.imports.rows import BadLine, LeftOut, ParsedRow
+from budget.imports.rows import NO_MONEY, BadLine, Item, LeftOut, ParsedRow
 from budget.imports.values import (
+    cut_description,
     parse_amount,
     parse_category,
-    parse_description,
     parse_us_date,
     shown,
 )
-from budget.models.text import fold
+from lib.text import fold, tidy
 
 NAME = "mint"
 TITLE = "Mint export"
@@ -40,25 +41,70 @@ LAYOUT = Layout(
         "Account Name",
     ),
     optional=("Original Description", "Labels", "Notes"),
+    advice="it looks like a Mint export; another file is read by --mapping FILE (docs/imports.md)",
 )
-TYPES = {"debit": "expense", "credit": "income"}
-# Both sides of such a movement are in the export, and neither is spending.
-TRANSFERS = frozenset({"transfer", "credit card payment"})
+SIDES = frozenset({"debit", "credit"})
+# Both sides of a movement between own accounts are in the export, and neither is spending; what is
+# hidden from budgets counts nowhere in Mint.
+UNCOUNTED = frozenset(
+    {
+        "transfer",
+        "credit card payment",
+        "transfer for cash spending",
+        "hide from budgets & trends",
+    }
+)
+# Mint's own categories of spending: what comes back in one of them is a refund. What comes in under
+# another name, a user's own ones included, is income.
+SPENDING = frozenset(
+    fold(name)
+    for names in (
+        "Auto & Transport|Auto Insurance|Auto Payment|Gas & Fuel|Parking|Public Transportation",
+        "Ride Share|Service & Parts|Bills & Utilities|Home Phone|Internet|Mobile Phone|Television",
+        "Utilities|Business Services|Advertising|Legal|Office Supplies|Printing|Shipping",
+        "Education|Books & Supplies|Tuition|Entertainment|Amusement|Arts",
+        "Movies & DVDs|Music|Newspapers & Magazines|Fees & Charges|ATM Fee|Bank Fee",
+        "Finance Charge|Late Fee|Service Fee|Trade Commissions|Financial Advisor",
+        "Life Insurance|Food & Dining|Alcohol & Bars|Coffee Shops|Fast Food|Food Delivery",
+        "Groceries|Restaurants|Charity|Health & Fitness|Dentist|Doctor",
+        "Eyecare|Gym|Health Insurance|Pharmacy|Sports|Home|Furnishings|Home Improvement",
+        "Home Insurance|Home Services|Home Supplies|Lawn & Garden|Mortgage & Rent|Kids",
+        "Baby Supplies|Babysitter & Daycare|Kids Activities|Toys|Loan Fees and Charges",
+        "Loan Insurance|Loan Interest|Loan Payment|Misc Expenses|Personal Care|Hair|Haircut",
+        "Laundry|Spa & Massage|Pets|Pet Food & Supplies|Pet Grooming|Veterinary|Shopping|Books",
+        "Clothing|Electronics & Software|Hobbies|Sporting Goods|Taxes|Federal Tax",
+        "State Tax|Local Tax|Property Tax|Sales Tax",
+        "Travel|Air Travel|Hotel|Rental Car & Taxi|Vacation|Returned Purchase",
+    )
+    for name in names.split("|")
+)
 
 T = TypeVar("T")
 
 
-def recognises(path: Path) -> bool:
+def recognises(header: Record) -> bool:
     """Whether the file looks like such an export, though its columns may not be all right."""
-    with open_text(path) as text:
-        return LAYOUT.recognises(read_header(read_records(text))[1])
+    return LAYOUT.recognises(header[1])
 
 
-def read(path: Path) -> Iterator[ParsedRow | BadLine | LeftOut]:
-    """What each line of an export says, in the order of the file. Raises BadFile for its header."""
+def read(path: Path, zone: ZoneInfo) -> Iterator[Item]:
+    """What each line of an export says, in the order of the file. Raises BadFile for its header.
+
+    Mint writes days without a time, so the zone decides nothing.
+    """
+    # Some programs write a minus before each credit, which then says nothing more.
+    signs: set[bool] = set()
     with open_text(path) as text:
         for record in read_table(text, LAYOUT):
-            yield record if isinstance(record, BadLine) else read_row(*record)
+            if isinstance(record, BadLine):
+                yield record
+                continue
+            line, cells = record
+            if fold(cells["Transaction Type"]) == "credit" and not cells["Amount"].startswith("0"):
+                signs.add(cells["Amount"].startswith("-"))
+                if len(signs) == 1:
+                    cells["Amount"] = cells["Amount"].removeprefix("-")
+            yield read_row(line, cells)
 
 
 def read_row(line: int, cells: Cells) -> ParsedRow | BadLine | LeftOut:
@@ -74,28 +120,38 @@ def read_row(line: int, cells: Cells) -> ParsedRow | BadLine | LeftOut:
 
     day = attempt(parse_us_date, "Date")
     amount = attempt(parse_amount, "Amount")
+    if amount is not None and not amount:
+        return LeftOut(line, NO_MONEY)
     side = attempt(read_side, "Transaction Type")
     category = attempt(parse_category, "Category")
-    description = attempt(parse_description, "Description")
-    if day is None or amount is None or side is None or category is None or description is None:
+    if day is None or amount is None or side is None or category is None:
         return BadLine(line, "; ".join(problems))
-    if not amount:
-        return LeftOut(line, "an amount of 0.00 moves no money")
+    description, cut = cut_description(cells["Description"])
     # What the bank wrote stays when a user renames the payee in Mint.
-    text = cells.get("Original Description") or description
+    text = cells.get("Original Description") or tidy(cells["Description"])
     return ParsedRow(
         line=line,
         date=day,
         description=description,
         amount=amount,
-        type="transfer" if fold(category) in TRANSFERS else TYPES[side],
+        type=type_of(fold(category), side),
         category=category,
         identity="\n".join((str(day), str(amount), side, fold(cells["Account Name"]), fold(text))),
+        cut=cut,
     )
+
+
+def type_of(category: str, side: str) -> str:
+    """The transaction type of a row by its folded category and its side."""
+    if category in UNCOUNTED:
+        return "transfer"
+    if side == "debit":
+        return "expense"
+    return "refund" if category in SPENDING else "income"
 
 
 def read_side(text: str) -> str:
     """debit or credit. Raises ValueError."""
-    if (side := fold(text)) not in TYPES:
+    if (side := fold(text)) not in SIDES:
         raise ValueError(f"transaction type {shown(text)} is neither debit nor credit")
     return side

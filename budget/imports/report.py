@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from budget.engine import describe_alerts, read_ledger
-from budget.engine.answers import AlertDict, level_words
+from budget.answers import describe_alerts, read_alerts
+from budget.answers.alert_rows import AlertRow
+from budget.answers.shapes import AlertDict
+from budget.engine import Reading, one_state
 from budget.imports.store import Outcome
-from budget.models import Alert, AlertStatus
+
+IDS_A_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -35,39 +38,38 @@ class Report:
 
 def report_on(user_id: int, outcome: Outcome, at_most: int | None) -> Report:
     """Describe up to so many periods in which alerts opened, and resolved; None for all."""
-    opened, resolved = (
-        describe(user_id, outcome.flipped_to(status), at_most)
-        for status in (AlertStatus.OPEN, AlertStatus.RESOLVED)
-    )
+    opened, resolved = (describe(user_id, ids, at_most) for ids in outcome.flipped.net())
     return Report(outcome, opened, resolved)
 
 
-def describe(user_id: int, alerts: Sequence[Alert], at_most: int | None) -> Described:
-    """Describe alerts in their order, up to so many periods."""
-    periods: dict[tuple[int | None, int, str, date, int], list[Alert]] = {}
-    for alert in alerts:
-        key = (alert.threshold_id, alert.revision, alert.kind, alert.period[0], alert.subject)
-        periods.setdefault(key, []).append(alert)
-    groups = [sorted(group, key=lambda alert: alert.level or 0) for group in periods.values()]
-    shown = groups[:at_most]
-    highest = [group[-1] for group in shown]
-    dicts = describe_alerts(read_ledger(user_id), highest) if highest else []
+def alerts_of(reading: Reading, ids: Sequence[int]) -> list[AlertRow]:
+    """Alerts by their ids, the latest period first."""
+    alerts: list[AlertRow] = []
+    for at in range(0, len(ids), IDS_A_QUERY):
+        alerts += read_alerts(reading, ids[at : at + IDS_A_QUERY]).values()
+    return sorted(alerts, key=lambda alert: (alert.period[0], alert.id), reverse=True)
+
+
+def describe(user_id: int, ids: Sequence[int], at_most: int | None) -> Described:
+    """Describe alerts, the latest period first, up to so many periods."""
+    with one_state(user_id) as ledger:
+        reading = Reading(ledger)
+        alerts = alerts_of(reading, ids)
+        periods: dict[tuple[int | None, int, str, date, int], list[AlertRow]] = {}
+        for alert in alerts:
+            key = (alert.threshold_id, alert.revision, alert.kind, alert.period[0], alert.subject)
+            periods.setdefault(key, []).append(alert)
+        groups = [sorted(group, key=lambda alert: alert.level or 0) for group in periods.values()]
+        shown = groups[:at_most]
+        dicts = describe_alerts(reading, [group[-1] for group in shown])
     lines = [line_of(alert, group) for alert, group in zip(dicts, shown, strict=True)]
     left = len(alerts) - sum(map(len, shown))
     return Described(len(alerts), [*lines, f"and {left} more"] if left else lines)
 
 
-def line_of(highest: AlertDict, alerts: Sequence[Alert]) -> str:
-    """The message of the highest level, with all levels instead of its own; a forecast has none."""
-    if highest["level"] is None:
+def line_of(highest: AlertDict, alerts: Sequence[AlertRow]) -> str:
+    """The message of the highest level; where there are more, it names them all."""
+    if len(alerts) == 1:
         return highest["message"]
-    message = highest["message"].removesuffix(level_words(highest["level"]))
-    return f"{message} ({level_names(alerts)})"
-
-
-def level_names(alerts: Sequence[Alert]) -> str:
-    """Such as "levels 80 and 100"."""
-    levels = [str(alert.level) for alert in alerts]
-    if len(levels) == 1:
-        return f"level {levels[0]}"
-    return f"levels {', '.join(levels[:-1])} and {levels[-1]}"
+    *lower, last = [str(alert.level) for alert in alerts]
+    return f"{highest['message']} (levels {', '.join(lower)} and {last})"

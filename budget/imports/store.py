@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from django.db import OperationalError, transaction
 
-from budget.engine import record_transactions, recording
-from budget.imports.rows import BudgetLine, ParsedRow
+from budget.engine import Flipped, open_book, record_transactions
+from budget.imports.pairing import Fate, Rows, Step, imported_as, look_up
+from budget.imports.rows import BudgetLine
 from budget.models import (
-    Alert,
-    AlertStatus,
     Category,
     Cause,
     Conflict,
+    FormerName,
     PeriodType,
     Threshold,
+    TooManyAlerts,
     Transaction,
     TransactionType,
 )
-from budget.models.errors import PASSING, code_of
-from budget.models.ledger import holding
-from budget.models.text import fold
+from lib.errors import PASSING, code_of
+from lib.text import fold
 
-Rows = Sequence[tuple[str, ParsedRow]]
-
-IDS_A_QUERY = 1000
 ATTEMPTS = 3
 
 T = TypeVar("T")
@@ -35,100 +32,190 @@ T = TypeVar("T")
 
 @dataclass
 class Outcome:
-    """What an import has done; thresholds in words, alerts by id with the state they ended in."""
+    """What an import has done; thresholds in words.
+
+    updated: in words, a line for each row. deleted: the lines whose rows stay deleted. followed:
+    the names of categories by names that the files have for them, where they were renamed.
+    """
 
     stored: int = 0
     present: int = 0
+    updated: list[str] = field(default_factory=list)
+    deleted: list[int] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
+    followed: dict[str, str] = field(default_factory=dict)
     thresholds_made: list[str] = field(default_factory=list)
     thresholds_updated: list[str] = field(default_factory=list)
-    began_open: dict[int, bool] = field(default_factory=dict)
-    alerts: dict[int, Alert] = field(default_factory=dict)
+    flipped: Flipped = field(default_factory=Flipped)
 
     def absorb(self, other: Outcome) -> None:
         """Add what a later step has done."""
         self.stored += other.stored
         self.present += other.present
+        self.updated += other.updated
+        self.deleted += other.deleted
         self.categories += other.categories
+        self.followed |= other.followed
         self.thresholds_made += other.thresholds_made
         self.thresholds_updated += other.thresholds_updated
-        self.began_open = other.began_open | self.began_open
-        self.alerts |= other.alerts
-
-    def flipped_to(self, status: AlertStatus) -> list[Alert]:
-        """The alerts that the import as a whole has opened or resolved, the latest period first.
-
-        One that opened in a chunk and resolved in a later one has not flipped.
-        """
-        opened = status == AlertStatus.OPEN
-        flipped = [
-            alert
-            for number, alert in self.alerts.items()
-            if alert.status == status and self.began_open[number] != opened
-        ]
-        return sorted(flipped, key=lambda alert: (alert.period[0], alert.pk), reverse=True)
+        self.flipped.flips += other.flipped.flips
 
 
-def missing(user_id: int, rows: Rows) -> Rows:
-    """The rows that the user does not have yet, by their external_id."""
-    mine = Transaction.objects.filter(user_id=user_id)
-    known: set[str | None] = set()
-    for at in range(0, len(rows), IDS_A_QUERY):
-        ids = [external_id for external_id, _ in rows[at : at + IDS_A_QUERY]]
-        known.update(mine.filter(external_id__in=ids).values_list("external_id", flat=True))
-    return [item for item in rows if item[0] not in known]
+class Stale(Exception):
+    """Somebody stored or deleted what the plan counted on; the chunk has to be planned again."""
 
 
-def store_chunk(user_id: int, rows: Rows) -> Outcome:
-    """Store the rows that are not there yet, in one commit; at most 10,000.
+def still_missing(user_id: int, steps: Sequence[Step], restoring: bool) -> Rows:
+    """The rows of steps that nobody has stored since they were planned; under the lock.
 
-    Raises LedgerOverflow, and Conflict where the user has too many categories.
+    Raises Stale where another row has taken an external_id, or where the row was deleted.
     """
-    return trying(lambda: store_new(user_id, rows))
+    found = look_up(user_id, [step.external_id for step in steps])
+    there = {one.external_id: one for one in found if not (one.deleted and restoring)}
+    for step in steps:
+        if (one := there.get(step.external_id)) and (one.deleted or not one.came_of(step.row)):
+            raise Stale
+    return [(step.external_id, step.row) for step in steps if step.external_id not in there]
 
 
-def store_new(user_id: int, rows: Rows) -> Outcome:
-    new = missing(user_id, rows)
-    outcome = Outcome(stored=len(new), present=len(rows) - len(new))
-    if not new:
-        return outcome
-    with transaction.atomic(savepoint=False), holding(user_id):
-        # Read under the lock and anew for each chunk: a merge may have come in between.
-        categories = find_categories(user_id, (row.category for _, row in new), outcome)
-        types = {type.slug: type for type in TransactionType.objects.filter(user_id=user_id)}
-        built = [
-            Transaction(
-                user_id=user_id,
-                date=row.date,
-                category=categories[fold(row.category)],
-                description=row.description,
-                amount=row.amount,
-                type=types[row.type],
-                external_id=external_id,
-            )
-            for external_id, row in new
-        ]
-        record(outcome, lambda: record_transactions(user_id, built, Cause.IMPORT))
+def store_chunk(user_id: int, steps: Sequence[Step], restoring: bool = False) -> Outcome:
+    """Do what is to be done with rows of a file, in one commit; at most 10,000.
+
+    Rows that would open more alerts than one commit may are stored in halves. restoring: whether
+    rows that the user has deleted come back. Raises LedgerOverflow, TooManyAlerts for a single row,
+    Conflict where the user has too many categories, and Stale where the plan is no longer right.
+    """
+    try:
+        return trying(lambda: do_steps(user_id, steps, restoring))
+    except TooManyAlerts:
+        if len(steps) == 1:
+            raise
+    half = len(steps) // 2
+    outcome = store_chunk(user_id, steps[:half], restoring)
+    outcome.absorb(store_chunk(user_id, steps[half:], restoring))
     return outcome
+
+
+def do_steps(user_id: int, steps: Sequence[Step], restoring: bool) -> Outcome:
+    coming = (Fate.NEW, Fate.DELETED) if restoring else (Fate.NEW,)
+    planned = [step for step in steps if step.fate in coming]
+    updated = [step for step in steps if step.fate == Fate.UPDATED]
+    outcome = Outcome(present=len(steps) - len(planned) - len(updated))
+    if not restoring:
+        outcome.deleted = [step.row.line for step in steps if step.fate == Fate.DELETED]
+        outcome.present -= len(outcome.deleted)
+    if not planned and not updated:
+        return outcome
+    # With a savepoint: in a rehearsal, too, what opens too many alerts is tried again in halves.
+    with transaction.atomic(), open_book(user_id) as book:
+        # Only under the lock, as another import of the same rows may be at work.
+        new = still_missing(user_id, planned, restoring)
+        outcome.stored = len(new)
+        outcome.present += len(planned) - len(new)
+        # Read under the lock, again for each chunk: a merge may have come in between.
+        types = {type.slug: type for type in TransactionType.objects.filter(user_id=user_id)}
+        if new:
+            store_new(user_id, new, types, outcome, restoring)
+        for step in updated:
+            update_row(user_id, step, types, outcome)
+    outcome.flipped.flips += book.flipped.flips
+    return outcome
+
+
+def store_new(
+    user_id: int,
+    new: Rows,
+    types: Mapping[str, TransactionType],
+    outcome: Outcome,
+    restoring: bool,
+) -> None:
+    """Store rows that are not there; under the lock."""
+    categories = find_categories(user_id, (row.category for _, row in new), outcome)
+    built = [
+        Transaction(
+            user_id=user_id,
+            date=row.date,
+            category=categories[fold(row.category)],
+            description=row.description,
+            amount=row.amount,
+            type=types[row.type],
+            external_id=external_id,
+            imported_as=imported_as(row),
+        )
+        for external_id, row in new
+    ]
+    record_transactions(user_id, built, Cause.IMPORT, restoring=restoring)
+
+
+def update_row(
+    user_id: int, step: Step, types: Mapping[str, TransactionType], outcome: Outcome
+) -> None:
+    """Give a row that was pending what the file says now; under the lock.
+
+    One that has gone meanwhile, or that the user has changed, is left as it is.
+    """
+    mine = Transaction.objects.filter(user_id=user_id, external_id=step.external_id)
+    stored = next(look_up(user_id, [step.external_id]), None)
+    row = mine.select_related("category", "type").first()
+    if row is None or stored is None or stored.may_be_edited:
+        outcome.present += 1
+        return
+    was = f"{row.date}, {row.amount}"
+    told = step.row
+    row.date, row.amount, row.description = told.date, told.amount, told.description
+    row.type = types[told.type]
+    row.imported_as = imported_as(told, stored.said)
+    row.save(cause=Cause.IMPORT)
+    outcome.updated.append(f"line {told.line}: {was} is now {row.date}, {row.amount}")
+
+
+class Names:
+    """The user's categories by folded name: those they bear, else those they once bore."""
+
+    def __init__(self, user_id: int) -> None:
+        self.user_id = user_id
+        mine = Category.objects.filter(user_id=user_id)
+        self.present = {category.key: category for category in mine}
+        by_id = {category.pk: category for category in self.present.values()}
+        former = FormerName.objects.filter(user_id=user_id).values_list("key", "category_id")
+        self.former = {key: by_id[pk] for key, pk in former if pk in by_id}
+
+    def find(self, name: str) -> Category | None:
+        """The category that a file means by a name; None if it does not exist."""
+        key = fold(name)
+        return self.present.get(key) or self.former.get(key)
+
+    def are_one(self, name: str, category: Category) -> bool:
+        """Whether the category bears or has borne the name."""
+        return fold(name) == category.key or self.former.get(fold(name)) == category
+
+    def make(self, name: str) -> Category:
+        """A new category, under the lock. Raises Conflict where there are too many."""
+        category = Category.objects.create(user_id=self.user_id, name=name)
+        self.present[category.key] = category
+        return category
 
 
 def find_categories(user_id: int, names: Iterable[str], outcome: Outcome) -> dict[str, Category]:
     """The user's categories by folded name, those made that are not there; under the lock."""
-    categories = {category.key: category for category in Category.objects.filter(user_id=user_id)}
+    known = Names(user_id)
+    found: dict[str, Category] = {}
     for name in dict.fromkeys(names):
-        if fold(name) not in categories:
-            category = Category(user_id=user_id, name=name)
-            category.save()
-            categories[category.key] = category
+        category = known.find(name)
+        if category is None:
+            category = known.make(name)
             outcome.categories.append(category.name)
-    return categories
+        elif category.key != fold(name):
+            outcome.followed[name] = category.name
+        found[fold(name)] = category
+    return found
 
 
 def store_budget(user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
     """Make or update the monthly threshold of each line, in one commit.
 
-    A line's threshold is the monthly one of the category that bears the category's name: a second
-    import finds it and sets its amount, and leaves its levels and whether it is enabled as they
+    A line's threshold is the monthly one of the category that bears a name of it: a second import
+    finds it and sets its amount, and leaves its levels and whether it is enabled as they
     are. A threshold that a user has made under another name is never touched.
     """
     return trying(lambda: set_thresholds(user_id, lines))
@@ -136,24 +223,25 @@ def store_budget(user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
 
 def set_thresholds(user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
     outcome = Outcome()
-    with transaction.atomic(savepoint=False), holding(user_id):
+    with open_book(user_id) as book:
         categories = find_categories(user_id, (line.category for line in lines), outcome)
-        known = budget_thresholds(user_id)
+        known = budget_thresholds(user_id, Names(user_id))
         for line in lines:
             category = categories[fold(line.category)]
-            set_threshold(known.get(category.key), category, line, outcome)
+            set_threshold(known.get(category.pk), category, line, outcome)
+    outcome.flipped.flips += book.flipped.flips
     return outcome
 
 
-def budget_thresholds(user_id: int) -> dict[str, Threshold]:
-    """The monthly thresholds that bear the name of their category, by its folded name."""
+def budget_thresholds(user_id: int, names: Names) -> dict[int, Threshold]:
+    """The monthly thresholds that bear a name of their category, past or present, by its id."""
     monthly = Threshold.objects.kept().filter(
         user_id=user_id, type=PeriodType.MONTHLY, category__isnull=False
     )
     return {
-        threshold.category.key: threshold
+        threshold.category.pk: threshold
         for threshold in monthly.select_related("category").order_by("-id")
-        if threshold.category is not None and threshold.category.key == fold(threshold.name)
+        if threshold.category is not None and names.are_one(threshold.name, threshold.category)
     }
 
 
@@ -168,22 +256,12 @@ def set_threshold(
             type=PeriodType.MONTHLY,
             category=category,
         )
-        record(outcome, threshold.save)
+        threshold.save()
         outcome.thresholds_made.append(f"{threshold.name}: {line.amount}")
     elif threshold.amount != line.amount:
         before, threshold.amount = threshold.amount, line.amount
-        record(outcome, threshold.save)
+        threshold.save()
         outcome.thresholds_updated.append(f"{threshold.name}: {before}, now {line.amount}")
-
-
-def record(outcome: Outcome, write: Callable[[], object]) -> None:
-    """Do one write of the engine's and take down which alerts it flipped."""
-    with recording() as flipped:
-        write()
-    for alert in (*flipped.opened, *flipped.resolved):
-        # It flips to what it ends as, so it began as the contrary.
-        outcome.began_open.setdefault(alert.pk, alert.status != AlertStatus.OPEN)
-        outcome.alerts[alert.pk] = alert
 
 
 def trying(write: Callable[[], T]) -> T:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import calendar
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 
-from budget.models.category import UNCATEGORISED, tidy_name
-from budget.models.ledger import MAX_DATE, MIN_DATE
+from budget.judge.periods import MAX_DATE, MIN_DATE
+from budget.models.category import UNCATEGORISED
 from budget.models.money import CENT, MAX_AMOUNT
-from budget.models.text import fold, tidy
 from budget.models.transaction import DESCRIPTION_LENGTH
+from lib.text import fold, tidy, tidy_name
 
 # ASCII digits only; a comma parts thousands, so "1,24" (a decimal comma) is refused, not misread.
 AMOUNT = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
@@ -24,13 +27,64 @@ TOUCHING = re.compile(r"%[dmyYHIMS]%[dmyYHIMS]")
 SAME_SIGNS = str.maketrans(
     {"\u2212": "-", "\u2019": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
 )
+DASHES = frozenset({"-", "--", "\u2010", "\u2013", "\u2014", "\u2212"})
+OTHER_DIGIT = re.compile(r"[^\D0-9]")
+LETTERS = re.compile(r"[^\W\d_]{3,}")
+# Names of months and what banks make of them, by number; those of English are there as well.
+MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january jan januar jän jänner januari janvier janv enero ene gennaio gen styczeń sty "
+            "stycznia janeiro leden led ledna sausio tammikuu tammi янв января",
+            "february feb februar februari febrero febbraio février févr fév fevr luty lut lutego "
+            "fevereiro fev únor úno února vasario helmikuu helmi фев февраля",
+            "march mar märz mär mrz maart mrt mars marzo marzec marca março březen bře března kovo "
+            "maaliskuu maalis мар марта",
+            "april apr avril avr abril abr aprile kwiecień kwi kwietnia duben dub dubna balandžio "
+            "huhtikuu huhti апр апреля",
+            "may mai mei mayo maggio mag maj maja maio květen kvě května gegužės toukokuu touko "
+            "май мая",
+            "june jun juni juin junio giugno giu czerwiec cze czerwca junho červen čvn června "
+            "birželio kesäkuu kesä июн июня",
+            "july jul juli juillet juil julio luglio lug lipiec lip lipca julho červenec čvc "
+            "července liepos heinäkuu heinä июл июля",
+            "august aug août aou agosto ago augustus augusti sierpień sie sierpnia srpen srp srpna "
+            "rugpjūčio elokuu elo авг августа",
+            "september sep sept septembre septiembre settembre set wrzesień wrz września setembro "
+            "září zář rugsėjo syyskuu syys сен сентября",
+            "october oct oktober okt octobre octubre ottobre ott październik paź października "
+            "outubro out říjen říj října spalio lokakuu loka окт октября",
+            "november nov novembre noviembre listopad lis listopada novembro listopadu lapkričio "
+            "marraskuu marras ноя ноября",
+            "december dec dezember dez décembre déc diciembre dic dicembre grudzień gru grudnia "
+            "dezembro prosinec pro prosince gruodžio joulukuu joulu дек декабря",
+        ),
+        1,
+    )
+    for name in names.split()
+}
 NO_CATEGORY = frozenset({"", fold(UNCATEGORISED), "uncategorized"})
 SHOWN = 40
+# How many columns of a header a reason names.
+SHOWN_COLUMNS = 30
 
 
 def shown(text: str) -> str:
     """A value to put into a reason: quoted, and cut where it is long."""
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Values to put into a reason: the first thirty, and how many more there are."""
+    named = ", ".join(map(shown, texts[:SHOWN_COLUMNS]))
+    more = len(texts) - SHOWN_COLUMNS
+    return named if more <= 0 else f"{named} and {more} more"
+
+
+def is_blank(text: str) -> bool:
+    """Whether a cell is empty, or has nothing but a dash for that."""
+    return not text or text in DASHES
 
 
 def parse_amount(text: str) -> Decimal:
@@ -47,7 +101,7 @@ def parse_amount(text: str) -> Decimal:
 def exact(plain: str, text: str) -> Decimal:
     """The amount of digits and at most a point. Raises ValueError that shows the whole text."""
     whole, _, decimals = plain.partition(".")
-    if len(decimals) > 2:
+    if len(decimals.rstrip("0")) > 2:
         raise ValueError(f"amount {shown(text)} has more than two decimal places")
     if len(whole.lstrip("0")) > len(str(int(MAX_AMOUNT))):
         raise ValueError(f"amount {shown(text)} is beyond {MAX_AMOUNT}")
@@ -59,13 +113,16 @@ class AmountStyle:
     """How a source writes amounts.
 
     decimal and thousands: their marks, thousands "" for none. symbols: what may stand beside the
-    digits. minor_units: amounts are whole cents.
+    digits. minor_units: amounts are whole cents. debit_words, credit_words: what says beside the
+    digits which way the money went, in any case.
     """
 
     decimal: str = "."
     thousands: str = ""
     symbols: tuple[str, ...] = ()
     minor_units: bool = False
+    debit_words: tuple[str, ...] = ()
+    credit_words: tuple[str, ...] = ()
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -80,6 +137,30 @@ class AmountStyle:
             rf"(?P<digits>(?:{grouped}[0-9]+){decimals})"
             rf"{beside}(?P<after>[+-])?{beside}(?P<close>\))?"
         )
+
+    @cached_property
+    def words(self) -> re.Pattern[str]:
+        """A word of direction behind the rest of an amount, or before it.
+
+        Before it, a single letter is rather a currency, such as K for kwacha.
+        """
+        all_words = sorted(map(fold, (*self.debit_words, *self.credit_words)), key=len)[::-1]
+        behind = "|".join(map(re.escape, all_words)) or "(?!)"
+        before = "|".join(re.escape(word) for word in all_words if len(word) > 1) or "(?!)"
+        return re.compile(
+            rf"(?P<first>{before})(?![^\W\d_])(?P<then>.*)|"
+            rf"(?P<rest>.*)(?<![^\W\d_])(?P<last>{behind})",
+            re.IGNORECASE | re.DOTALL,
+        )
+
+    def parted(self, text: str) -> tuple[str, str]:
+        """The side that a word says, debit or credit ("" if there is none), and the rest."""
+        match = self.words.fullmatch(text)
+        if match is None:
+            return "", text
+        word = fold(match["first"] or match["last"])
+        side = "debit" if word in map(fold, self.debit_words) else "credit"
+        return side, (match["then"] if match["first"] else match["rest"]).strip()
 
     @property
     def example(self) -> str:
@@ -129,14 +210,15 @@ def storable(day: date, text: str) -> date:
 
 
 @lru_cache(maxsize=4096)
-def parse_date(text: str, formats: tuple[str, ...]) -> date:
+def parse_date(text: str, formats: tuple[str, ...], zone: ZoneInfo | None = None) -> date:
     """The date that the formats of strptime read; they must not read it as different days.
 
+    zone: where the day of a time with an offset (%z) is wanted; None for the day as written.
     Raises ValueError, also for a date outside 1900 to 2199.
     """
     if not text:
         raise ValueError("no date")
-    found = {day: form for form in reversed(formats) if (day := day_by(form, text))}
+    found = {day: form for form in reversed(formats) if (day := day_by(form, text, zone))}
     if not found:
         known = " or ".join(datetime(2024, 12, 31, 23, 59).strftime(form) for form in formats)
         raise ValueError(f"{shown(text)} is no date such as {known}")
@@ -147,9 +229,11 @@ def parse_date(text: str, formats: tuple[str, ...]) -> date:
     return storable(day, text)
 
 
-def day_by(form: str, text: str) -> date | None:
+def day_by(form: str, text: str, zone: ZoneInfo | None) -> date | None:
     """The day that one format reads; None where it does not fit."""
-    if not text.isascii():  # strptime takes the digits of any script
+    if "%b" in form or "%B" in form:
+        text = in_english(text, form)
+    if not text.isascii() and OTHER_DIGIT.search(text):  # strptime takes the digits of any script
         return None
     try:
         found = datetime.strptime(text, form)
@@ -158,12 +242,29 @@ def day_by(form: str, text: str) -> date | None:
     # Without a mark between them, digits could be parted in more than one way.
     if TOUCHING.search(form) and found.strftime(form) != text:
         return None
-    return found.date()
+    if zone is None or found.tzinfo is None:
+        return found.date()
+    try:
+        return found.astimezone(zone).date()
+    except OverflowError:  # in the years 1 and 9999, which no row can have
+        return found.date()
+
+
+def in_english(text: str, form: str) -> str:
+    """The text with the name of a month as strptime knows it, whatever language it is in."""
+
+    def english(match: re.Match[str]) -> str:
+        number = MONTHS.get(match[0].casefold())
+        if number is None:
+            return match[0]
+        return calendar.month_name[number] if "%B" in form else calendar.month_abbr[number]
+
+    return LETTERS.sub(english, text)
 
 
 @lru_cache(maxsize=4096)
 def parse_us_date(text: str) -> date:
-    """A date such as 12/31/2024 or 12/31/24, month first; two digits are of this century.
+    """A date such as 12/31/2024 or 12/31/24, month first; a year of two digits is of this century.
 
     Raises ValueError, also for a date outside 1900 to 2199.
     """
@@ -172,9 +273,9 @@ def parse_us_date(text: str) -> date:
     match = US_DATE.fullmatch(text)
     if match is None:
         raise ValueError(f"{shown(text)} is no date such as 12/31/2024")
-    month, day, year = map(int, match.groups())
+    month, day, year = match.groups()
     try:
-        found = date(year + 2000 if year < 100 else year, month, day)
+        found = date(int(year if len(year) == 4 else f"20{year}"), int(month), int(day))
     except ValueError:
         raise ValueError(f"there is no date {shown(text)} (month/day/year)") from None
     return storable(found, text)
@@ -202,3 +303,9 @@ def parse_description(text: str) -> str:
             f"a description of {len(description)} characters, at most {DESCRIPTION_LENGTH} fit"
         )
     return description
+
+
+def cut_description(text: str) -> tuple[str, bool]:
+    """A description on one line, and whether it was cut to the 500 characters that fit."""
+    description = tidy(text)
+    return description[:DESCRIPTION_LENGTH].rstrip(), len(description) > DESCRIPTION_LENGTH

@@ -1,8 +1,7 @@
+import unicodedata
 from itertools import chain
 
 from django.db import migrations
-
-from budget.models.text import search_key
 
 BATCH = 1000
 TEXTS = {
@@ -18,11 +17,22 @@ UPDATE {table} SET search = v.column2
 FROM (VALUES {rows}) AS v WHERE {table}.id = v.column1 AND {table}.{text} = v.column3
 """
 
+def fold(text):
+    return " ".join(
+        unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split()
+    )
+
+
+def search_key(text):
+    """What a search compared at this point: folded, without accents."""
+    decomposed = unicodedata.normalize("NFKD", fold(text))
+    return fold("".join(char for char in decomposed if not unicodedata.combining(char)))
+
 
 def fill(apps, schema_editor):
     """Fill what rows of before are searched by, in commits of a thousand rows, by ascending id.
 
-    Can be run again: whatever is filled already is left alone.
+    Can be run again: what is filled already stays.
     """
     for name, text in TEXTS.items():
         model = apps.get_model("budget", name)
@@ -41,7 +51,7 @@ def fill(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    # Each batch is a commit of its own, so that no writer waits for the whole table.
+    # Each batch is a separate commit, so that no writer waits for the whole table.
     atomic = False
 
     dependencies = [

@@ -1,18 +1,22 @@
-"""The rows: what the database holds and what it refuses."""
+"""The rows: what the database holds, what it refuses, and `to_dict()`, a row in the JSON API."""
 
 from __future__ import annotations
 
-from budget.models.alert import Alert, AlertEvent, AlertKind, AlertStatus, Cause, EventKind
+from budget.judge.kinds import Cause, Effect, Match, Measure, Operator, PeriodType
+from budget.judge.periods import Calendar
+from budget.models.alert import Alert, AlertEvent, AlertKind, AlertStatus, EventKind
 from budget.models.category import Category
-from budget.models.errors import Conflict, LedgerOverflow, UnsignalledWrite
+from budget.models.deleted_id import DeletedId
+from budget.models.former_name import FormerName
 from budget.models.idempotency import IdempotentAnswer
-from budget.models.ledger import Calendar, Ledger, LedgerModel, LedgerState
-from budget.models.periods import PeriodType
+from budget.models.ledger import Ledger, LedgerModel, LedgerState
 from budget.models.revision import ThresholdRevision
 from budget.models.rollup import Grain, Rollup
-from budget.models.threshold import Condition, Match, Measure, Operator, Threshold
+from budget.models.settings import Profile
+from budget.models.threshold import Condition, Threshold
 from budget.models.transaction import Transaction
-from budget.models.transaction_type import Effect, TransactionType
+from budget.models.transaction_type import TransactionType
+from lib.errors import Conflict, LedgerOverflow, TooManyAlerts, UnsignalledWrite
 
 __all__ = [
     "Alert",
@@ -24,8 +28,10 @@ __all__ = [
     "Cause",
     "Condition",
     "Conflict",
+    "DeletedId",
     "Effect",
     "EventKind",
+    "FormerName",
     "Grain",
     "IdempotentAnswer",
     "Ledger",
@@ -36,9 +42,11 @@ __all__ = [
     "Measure",
     "Operator",
     "PeriodType",
+    "Profile",
     "Rollup",
     "Threshold",
     "ThresholdRevision",
+    "TooManyAlerts",
     "Transaction",
     "TransactionType",
     "UnsignalledWrite",

@@ -7,11 +7,13 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.expressions import RawSQL
 
+from budget.judge.kinds import Cause, Measure
+from budget.judge.periods import ROLLING_START
 from budget.models.money import MoneyField
-from budget.models.periods import ROLLING_START
 from budget.models.search import SearchField
-from budget.models.threshold import Measure, Threshold
+from budget.models.threshold import Threshold
 from budget.models.transaction import Transaction
 
 MESSAGE_LENGTH = 1000
@@ -28,13 +30,33 @@ class AlertStatus(models.TextChoices):
     RESOLVED = "resolved"
 
 
+# Open, and on the user's day within its time; a custom alert has no end. Here for rows of the
+# database, and in is_active() for one in memory. alert: how a statement names the table.
+ACTIVE = """({alert}.status = 'open' AND ({alert}.active_until IS NULL
+OR ({alert}.period_start <= {day} AND {alert}.active_until > {day})))"""
+THEIR_DAY = "(SELECT as_of FROM budget_ledger l WHERE l.user_id = budget_alert.user_id)"
+
+
+def is_active(status: str, start: date | None, until: date | None, day: date) -> bool:
+    """Whether an alert is open, and on the user's day within its time."""
+    if status != AlertStatus.OPEN:
+        return False
+    return start is None or until is None or start <= day < until
+
+
 class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> AlertQuerySet:
         return self.filter(status=AlertStatus.OPEN)
 
     def of_thresholds(self) -> AlertQuerySet:
-        """Those that follow from the rows: of levels and forecasts."""
+        """Those that follow from the transactions: of levels and forecasts."""
         return self.exclude(kind=AlertKind.CUSTOM)
+
+    def active(self, *, active: bool = True) -> AlertQuerySet:
+        """Those that are active on the day of their user, or those that are not."""
+        condition = ACTIVE.format(alert="budget_alert", day=THEIR_DAY)
+        text = condition if active else f"NOT {condition}"
+        return self.filter(RawSQL(text, (), models.BooleanField()))  # noqa: S611 (constants)
 
 
 class Alert(models.Model):
@@ -62,7 +84,7 @@ class Alert(models.Model):
     active_until = models.DateField(null=True, blank=True)
     subject = models.BigIntegerField(default=0)
     level = models.SmallIntegerField(null=True, blank=True)
-    # Of the threshold when it was opened: an edit of that leaves the numbers of old alerts alone.
+    # The threshold's, when it opened: an edit of that does not change the numbers of old alerts.
     measure = models.CharField(
         max_length=8,
         choices=Measure,
@@ -106,6 +128,12 @@ class Alert(models.Model):
                 fields=["transaction"],
                 condition=models.Q(transaction__isnull=False),
                 name="budget_alert_by_transaction",
+            ),
+            # A list by snooze, which says until when it is true: the end of a snooze that is next.
+            models.Index(
+                fields=["user", "snoozed_until"],
+                condition=models.Q(snoozed_until__isnull=False),
+                name="budget_alert_by_snooze",
             ),
         ]
         constraints: ClassVar = [
@@ -156,6 +184,10 @@ class Alert(models.Model):
     def is_rolling(self) -> bool:
         return self.period_start == ROLLING_START
 
+    def is_active_on(self, day: date) -> bool:
+        """Whether it is open, and on the user's day within its time."""
+        return is_active(self.status, self.period_start, self.active_until, day)
+
 
 class EventKind(models.TextChoices):
     OPENED = "opened"
@@ -164,23 +196,6 @@ class EventKind(models.TextChoices):
     UNACKNOWLEDGED = "unacknowledged"
     SNOOZED = "snoozed"
     UNSNOOZED = "unsnoozed"
-
-
-class Cause(models.TextChoices):
-    """Why an alert flipped."""
-
-    TRANSACTION = "transaction"
-    IMPORT = "import"
-    BULK = "bulk"
-    THRESHOLD_EDIT = "threshold_edit"
-    THRESHOLD_DELETED = "threshold_deleted"
-    CATEGORY_MERGE = "category_merge"
-    CATEGORY_EDIT = "category_edit"
-    SETTINGS = "settings"
-    DAY = "day"
-    PERIOD_END = "period_end"
-    REPAIR = "repair"
-    USER = "user"
 
 
 class AlertEvent(models.Model):

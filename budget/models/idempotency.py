@@ -14,9 +14,9 @@ PATH_LENGTH = 500
 class IdempotentAnswer(models.Model):
     """The answer to one POST, stored in the same commit as what it wrote, for 24 hours.
 
-    key: the client's Idempotency-Key, 1 to 255 characters. path: with its query string. digest: of
-    the JSON that was sent. status is null until the answer is there; body is null where the answer
-    must not be kept, as with a token's secret.
+    key: the client's Idempotency-Key, 1 to 255 characters. path: without its query string. digest:
+    of the JSON that was sent. status is null until the answer is there; body is null where the
+    answer must not be kept, as with a token's secret.
     """
 
     user = models.ForeignKey(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NewType, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+
+from budget.judge.kinds import Measure
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,6 +19,8 @@ CENT = Decimal("0.01")
 Set = TypeVar("Set")
 Get = TypeVar("Get")
 MAX_DIGITS = 14
+# Whole minor units, as a column of a named tuple.
+Minor = NewType("Minor", int)
 MAX_AMOUNT = Decimal("999999999999.99")
 
 
@@ -30,9 +34,26 @@ def from_minor(minor: int | Decimal) -> Decimal:
     return Decimal(minor).scaleb(-2)
 
 
-def share(minor: int, percent: int, *, up: bool) -> int:
-    """`percent` of an amount in minor units, rounded up or down to a whole unit."""
-    return -(-minor * percent // 100) if up else minor * percent // 100
+def minor_text(minor: int) -> str:
+    """Minor units as the API shows an amount, always with two decimals; 1230 is "12.30"."""
+    units, cents = divmod(abs(minor), 100)
+    return f"-{units}.{cents:02}" if minor < 0 else f"{units}.{cents:02}"
+
+
+def count_text(minor: int) -> str:
+    """A count, which is in hundredths, as the API shows it: a whole number."""
+    return str(-(-minor // 100) if minor < 0 else minor // 100)
+
+
+def amount_text(minor: int, measure: str) -> str:
+    """A total or a limit of a measure as the API shows it: a count is a whole number."""
+    return count_text(minor) if measure == Measure.COUNT else minor_text(minor)
+
+
+def amount_texts(measure: str, *minors: int | None) -> list[str | None]:
+    """Totals and limits of a measure as amount_text() shows them; None stays None."""
+    shown = count_text if measure == Measure.COUNT else minor_text
+    return [None if minor is None else shown(minor) for minor in minors]
 
 
 def parse_exact(value: object) -> Decimal:

@@ -1,33 +1,26 @@
-"""What thresholds looked at before they were edited, kept for the alerts of then."""
+"""Earlier revisions of thresholds, by which their old alerts are explained."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
+from budget.judge.kinds import Match, Measure, Operator, PeriodType
 from budget.models.category import Category
 from budget.models.money import MoneyField
-from budget.models.periods import PeriodType
-from budget.models.threshold import (
-    MAX_CONDITIONS,
-    Condition,
-    Match,
-    Measure,
-    Operator,
-    Threshold,
-)
+from budget.models.threshold import Condition, Threshold
+from budget.models.threshold_rules import MAX_CONDITIONS
 
 
 class ThresholdRevision(models.Model):
-    """A sum that a threshold rested on in a revision which an edit has ended.
+    """One condition of a threshold in a revision that an edit has ended.
 
-    A simple threshold has one, a combination one for each condition, by position; what they share
-    stands in each. amount and levels are those that the revision ended with. Written by that edit
-    and never again, but that a category which is merged away takes its rows along.
+    A simple threshold has one row, a combined one a row for each condition, by position; what they
+    share is in each. amount and levels are those at the end of the revision. Rows are written by
+    that edit; only a merge of categories changes them later.
     """
 
     SHARED = (
@@ -90,7 +83,7 @@ class ThresholdRevision(models.Model):
 
     @classmethod
     def sums_of(cls, old: Threshold, parts: Sequence[Condition]) -> list[ThresholdRevision]:
-        """A threshold as it is, unsaved; parts: its conditions, in order."""
+        """The rows of a threshold as it is, unsaved. parts: its conditions, in order."""
         shared = {name: getattr(old, name) for name in cls.SHARED}
         sums: Sequence[Condition | Threshold] = parts or [old]
         return [
@@ -104,28 +97,3 @@ class ThresholdRevision(models.Model):
             )
             for position, one in enumerate(sums, 1)
         ]
-
-    @classmethod
-    def put_together(
-        cls, sums: Sequence[ThresholdRevision], now: Threshold
-    ) -> tuple[Threshold, list[Condition]]:
-        """A threshold as it was, with its conditions; not to be saved.
-
-        sums: all of one revision, in order. now: the threshold as it is, whose name it goes by.
-        """
-        first = sums[0]
-        shared = {name: getattr(first, name) for name in cls.SHARED}
-        own = [{name: getattr(one, name) for name in cls.OWN} for one in sums]
-        old = Threshold(
-            pk=now.pk,
-            user_id=now.user_id,
-            name=now.name,
-            revision=first.revision,
-            **shared,
-            **({"amount": Decimal()} if first.match else own[0]),
-        )
-        parts = [
-            Condition(threshold_id=now.pk, position=one.position, **values)
-            for one, values in zip(sums, own, strict=True)
-        ]
-        return old, parts if first.match else []

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 from django.db import models
 
-from budget.models.text import search_key
+from lib.text import search_key
 
 Rows = TypeVar("Rows", bound=models.QuerySet[Any])
+# The special characters of LIKE, and how they are escaped.
+WILD = re.compile(r"[\\%_]")
+BACKSLASHED = r"\\\g<0>"
 
 
 class SearchField(models.TextField[str, str]):
-    """What a search looks through: the text of another column, folded and without accents.
+    """What a search looks through: the text of another column, as search_key gives it.
 
     Stored, because the two databases fold differently and neither drops accents by itself; filled
     by every write that goes through the ORM, so that no writer has to think of it.
@@ -32,7 +36,8 @@ class SearchField(models.TextField[str, str]):
         return name, path, args, {**options, "of": self.of}
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
-        found = search_key(getattr(model_instance, self.of))
+        text = getattr(model_instance, self.of)
+        found = search_key(text) if text else ""
         setattr(model_instance, self.attname, found)
         return found
 
@@ -45,14 +50,36 @@ def with_search(model: type[models.Model], names: set[str]) -> set[str]:
     }
 
 
-def matching(rows: Rows, text: str | None, *columns: str) -> Rows:
-    """The rows that have every word of a text in one of the columns, as a part of it.
+def words_of(text: str) -> list[str]:
+    """The words that a search for a text looks for, as SearchFields have them."""
+    return search_key(text).split()
+
+
+def words_in(text: str, *columns: str) -> models.Q:
+    """Rows that have every word of a text in one of the columns, as a part of it.
 
     columns: SearchFields. A text without a word is found everywhere.
     """
-    for word in search_key(text or "").split():
+    found = models.Q()
+    for word in words_of(text):
         anywhere = models.Q()
         for column in columns:
             anywhere |= models.Q(**{f"{column}__contains": word})
-        rows = rows.filter(anywhere)
-    return rows
+        found &= anywhere
+    return found
+
+
+def matching(rows: Rows, text: str | None, *columns: str) -> Rows:
+    """The rows that have every word of a text in one of the columns."""
+    return rows.filter(words_in(text or "", *columns))
+
+
+def words_like(text: str, *columns: str) -> tuple[str, list[str]]:
+    """The same as a condition in SQL, with its parameters; columns: as the statement names them.
+
+    Empty for a text without a word.
+    """
+    one = " OR ".join(f"{column} LIKE %s ESCAPE '\\'" for column in columns)
+    patterns = [f"%{WILD.sub(BACKSLASHED, word)}%" for word in words_of(text)]
+    condition = " AND ".join([f"({one})"] * len(patterns))
+    return condition, [pattern for pattern in patterns for _ in columns]

@@ -1,8 +1,8 @@
-"""Thresholds: what a user wants to be told about."""
+"""Thresholds: the limits that a user sets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
@@ -14,13 +14,30 @@ from django.utils import timezone
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from budget.models.category import NAME_LENGTH, Category
-from budget.models.errors import Conflict
-from budget.models.ledger import MAX_DATE, MIN_DATE, Calendar, LedgerModel, LedgerQuerySet, Row
-from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount, share, to_minor
-from budget.models.periods import DAY, PeriodType, span_of
+from budget.judge.judgement import triggers_of
+from budget.judge.kinds import Match, Measure, Operator, PeriodType
+from budget.judge.periods import DAY, MIN_DATE, Calendar, span_of
+from budget.models.category import Category
+from budget.models.ledger import Book, LedgerModel, LedgerQuerySet, LedgerState, Row
+from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount, to_minor
 from budget.models.search import SearchField
-from budget.models.shapes import (
+from budget.models.threshold_rules import (
+    AT_ONCE,
+    LONG_PERIODS,
+    MAX_CONDITIONS,
+    MAX_DAYS,
+    MAX_PERCENT,
+    MEANING,
+    Fields,
+    Path,
+    Problem,
+    default_levels,
+    is_closing,
+    normalise,
+    problems,
+)
+from lib.errors import Conflict
+from lib.shapes import (
     AmountText,
     DayText,
     Id,
@@ -30,56 +47,20 @@ from budget.models.shapes import (
     shape,
     words,
 )
-from budget.models.text import NOT_A_SLUG, SLUG_LENGTH, check_slug, make_slug, tidy
+from lib.text import NAME_LENGTH, NOT_A_SLUG, SLUG_LENGTH, check_slug, make_slug, tidy
 
-MAX_LEVELS = 10
-MAX_PERCENT = 1000
-
-
-class Operator(models.TextChoices):
-    GTE = "gte", "at least"
-    GT = "gt", "more than"
-    LTE = "lte", "at most"
-    LT = "lt", "less than"
-    EQ = "eq", "exactly"
-
-
-class Measure(models.TextChoices):
-    SPENDING = "spending", "expenses minus refunds"
-    INCOME = "income", "income"
-    NET = "net", "income minus spending"
-    COUNT = "count", "number of expenses"
-
-
-class Match(models.TextChoices):
-    ALL = "all", "all conditions"
-    ANY = "any", "any condition"
-
-
-# Judged as soon as a row is written; the others once the period is over.
-AT_ONCE = (Operator.GTE, Operator.GT)
-# The types of period that never end, so that nothing can be judged at their end.
-WITHOUT_END = (PeriodType.ROLLING, PeriodType.TRANSACTION)
-# The types of period that carry over and are forecast: as long as a week or longer.
-LONG_PERIODS = (PeriodType.WEEKLY, PeriodType.MONTHLY, PeriodType.QUARTERLY, PeriodType.YEARLY)
-MAX_DAYS = 366
-MAX_CONDITIONS = 5
-WHOLE = "A count is a whole number."
+WITH_CONDITIONS = "null with conditions."
+# What columns that cannot be null hold where the API has null.
+NULL_IN_COLUMNS: Fields = {
+    "amount": Decimal(),
+    "operator": Operator.GTE,
+    "measure": Measure.SPENDING,
+    "match": "",
+}
+# Pairs of a first day and minor units; None where nothing has been computed.
+Balances = list[tuple[str, int]] | None
 # How many finished periods a threshold that is judged at their end may begin with.
 MAX_PAST_PERIODS = 400
-# A range of totals, in minor units, with both ends; LOWEST and HIGHEST lie beyond any sum.
-Range = tuple[int, int]
-LOWEST, HIGHEST = -(2**62), 2**62
-
-CHOICES: dict[str, type[models.TextChoices]] = {
-    "type": PeriodType,
-    "operator": Operator,
-    "measure": Measure,
-}
-
-
-def default_levels() -> list[int]:
-    return [80, 100]
 
 
 @shape({"category": "Restaurants", "measure": "spending", "operator": "gt", "amount": "200.00"})
@@ -94,95 +75,58 @@ class ConditionDict(TypedDict):
     amount: AmountText
 
 
+def means(name: str, null: str = "", **schema: Any) -> Any:
+    """The description of a field. null: what it says of the value null."""
+    return Field(description=f"{MEANING[name]} {null}".strip(), **schema)
+
+
 class PlainThresholdDict(TypedDict):
     id: Id
     user: UserId
     name: str
     slug: SlugText
-    amount: Annotated[
-        AmountText | None,
-        Field(
-            description="The limit, 0 or more, in each period; a whole number for measure count, "
-            "null for a combination."
-        ),
-    ]
-    type: Annotated[
-        str,
-        words(PeriodType.values),
-        Field(
-            description="What it limits: every period of this length, the last `days` days, or "
-            "each transaction."
-        ),
-    ]
-    days: Annotated[
-        int | None, Field(ge=1, le=MAX_DAYS, description="The length of a rolling window.")
-    ]
-    category: Annotated[
-        str | None,
-        Field(
-            description="The category's name; all that lie under it count too. null where all "
-            "categories count."
-        ),
-    ]
+    amount: Annotated[AmountText | None, means("amount", WITH_CONDITIONS)]
+    type: Annotated[str, words(PeriodType.values), means("type")]
+    days: Annotated[int | None, means("days", ge=1, le=MAX_DAYS)]
+    category: Annotated[str | None, means("category", "null: all transactions count.")]
     operator: Annotated[
         str | None,
-        Field(
-            description="gte, gt: a level is reached by a total of as much, or of more, at once. "
-            "lte, lt, eq: judged when the period is over. null for a combination.",
-            json_schema_extra={"enum": [*Operator.values, None]},
-        ),
+        means("operator", WITH_CONDITIONS, json_schema_extra={"enum": [*Operator.values, None]}),
     ]
     measure: Annotated[
         str | None,
-        Field(
-            description="spending: expenses minus refunds; income; net: income minus spending; "
-            "count: the number of expenses. null for a combination.",
-            json_schema_extra={"enum": [*Measure.values, None]},
-        ),
+        means("measure", WITH_CONDITIONS, json_schema_extra={"enum": [*Measure.values, None]}),
     ]
     match: Annotated[
         str | None,
-        Field(
-            description="Whether all conditions of a combination must hold, or any; else null.",
+        means(
+            "match",
+            "null: no conditions.",
             json_schema_extra={"enum": [*Match.values, None]},
         ),
     ]
     levels: Annotated[
         list[Annotated[int, Field(ge=1, le=MAX_PERCENT)]],
-        Field(description="Percents of the amount; each raises an alert of its own."),
+        means("levels"),
     ]
-    starts_on: Annotated[
-        DayText | None,
-        Field(
-            description="Of what is judged at the end of periods: those that start on this day or "
-            "later are."
-        ),
-    ]
-    rollover: Annotated[
-        bool, Field(description="Whether what a period leaves over, or overspends, is carried on.")
-    ]
-    rollover_cap: Annotated[
-        MoneyText | None, Field(description="The most that is carried, either way.")
-    ]
-    rollover_from: Annotated[
-        DayText | None, Field(description="The first period that carries anything on.")
-    ]
-    forecast: Annotated[
-        bool, Field(description="Whether it also raises an alert when the limit will be passed.")
-    ]
-    enabled: Annotated[bool, Field(description="Whether it raises alerts.")]
+    starts_on: Annotated[DayText | None, means("starts_on")]
+    rollover: Annotated[bool, means("rollover")]
+    rollover_cap: Annotated[MoneyText | None, means("rollover_cap", "null: everything.")]
+    rollover_from: Annotated[DayText | None, means("rollover_from")]
+    forecast: Annotated[bool, means("forecast")]
+    enabled: Annotated[bool, means("enabled")]
 
 
 class ThresholdDict(PlainThresholdDict):
     conditions: Annotated[
         list[ConditionDict],
-        Field(max_length=MAX_CONDITIONS, description="Of a combination; else empty."),
+        means("conditions", max_length=MAX_CONDITIONS),
     ]
 
 
 class ThresholdQuerySet(LedgerQuerySet["Threshold"]):
     def kept(self) -> ThresholdQuerySet:
-        """Without the deleted ones, which stay only so that their alerts stay readable."""
+        """Without the deleted ones, which stay for their alerts."""
         return self.filter(deleted_at__isnull=True)
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -197,8 +141,8 @@ class Threshold(LedgerModel):
     """A limit in each day, week, month, quarter or year, in the last days, or on one transaction.
 
     amount: 0 to 999999999999.99 in the user's currency; a whole number for measure count. levels: 1
-    to 10 distinct whole percents of it from 1 to 1000; each raises an alert of its own. category:
-    only rows of its subtree count. days: the length of a rolling window, 1 to 366.
+    to 10 distinct whole percents of it from 1 to 1000; each opens its own alert. category: only
+    transactions of its subtree count. days: the length of a rolling window, 1 to 366.
 
     match: "all" or "any" for a combination of 1 to 5 conditions (`new_conditions`), which take the
     place of category, measure, operator and amount; else "". starts_on: for what is judged when a
@@ -211,6 +155,8 @@ class Threshold(LedgerModel):
     """
 
     MAX_A_USER = 200
+    # Columns that change without an edit, because they follow from other rows.
+    DERIVED: ClassVar = frozenset({"balances"})
     IDENTITY = (
         "type",
         "days",
@@ -223,7 +169,7 @@ class Threshold(LedgerModel):
         "rollover_from",
     )
 
-    # What the conditions are to be after the next save(); None leaves them as they are.
+    # The conditions after the next save(); None: unchanged.
     new_conditions: Sequence[Condition] | None = None
 
     user = models.ForeignKey(
@@ -250,7 +196,9 @@ class Threshold(LedgerModel):
     enabled = models.BooleanField(default=True)
     revision = models.IntegerField(default=1, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
-
+    # What a rollover in force has carried into each block of its chain, oldest first: pairs of the
+    # first day and minor units (budget/judge/chain.py). The engine stores it; null: not computed.
+    balances = models.JSONField(null=True, default=None, editable=False)
     objects = ThresholdQuerySet.as_manager()
 
     class Meta:
@@ -293,7 +241,8 @@ class Threshold(LedgerModel):
                 condition=models.Q(revision__gte=1), name="budget_threshold_revision"
             ),
             models.CheckConstraint(
-                condition=models.Q(type="rolling", days__range=(1, MAX_DAYS))
+                # A CHECK lets NULL pass, so that it has to be ruled out by itself.
+                condition=models.Q(type="rolling", days__isnull=False, days__range=(1, MAX_DAYS))
                 | (~models.Q(type="rolling") & models.Q(days=None)),
                 name="budget_threshold_days",
             ),
@@ -326,20 +275,18 @@ class Threshold(LedgerModel):
         return self.name
 
     def parts(self) -> list[Condition]:
-        """The conditions that will stand after a save, in order; none for a simple threshold."""
+        """The conditions after a save, in order; empty for a simple threshold."""
         if self.new_conditions is not None:
             return list(self.new_conditions)
         return list(self.conditions.all()) if self.match and self.pk is not None else []
 
     @property
     def closing(self) -> bool:
-        """Whether it is judged when its period is over, and not before."""
-        if self.match:
-            return any(part.operator not in AT_ONCE for part in self.parts())
-        return self.operator not in AT_ONCE
+        """Whether it is judged only when its period is over."""
+        return is_closing({"conditions": self.parts(), "operator": self.operator})
 
     def triggers(self) -> dict[int, int]:
-        """The levels in force, each with the amount in minor units that its total is held against.
+        """The levels in force, each with its trigger in minor units.
 
         The share is rounded up for gte and lte and down for gt and lt. A limit of 0 has level 100
         only under gte, reached as soon as the total is above 0. A combination has 100 only, and the
@@ -347,96 +294,72 @@ class Threshold(LedgerModel):
         """
         return triggers_of(self.operator, to_minor(self.amount), () if self.match else self.levels)
 
-    def prepare(self) -> None:
-        """Make every value what the database will hold. Raises ValidationError, all at once.
-
-        What does not go with the threshold's kind is cleared.
-        """
-        errors: dict[str, str] = {}
-        self.name = tidy(self.name)
-        if not 1 <= len(self.name) <= NAME_LENGTH:
-            errors["name"] = f"A name has 1 to {NAME_LENGTH} characters."
+    def fields(self) -> Fields:
+        """The fields that rules are about, by the names of the API; see threshold_rules."""
         parts = self.parts()
-        if self.new_conditions is not None:
-            self.match = (self.match or Match.ALL) if parts else ""
-        if self.match:
-            self.amount, self.category, self.levels = Decimal(), None, [100]
-            self.operator, self.measure = Operator.GTE, Measure.SPENDING
-            errors |= wrong_conditions(parts, self.user_id)
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices.values:
-                errors[name] = f"{getattr(self, name)!r} is not available."
-        if self.match not in ("", *Match.values):
-            errors["match"] = "Conditions are joined by all or any."
-        try:
-            self.amount = limit_of(self.amount, self.measure)
-        except ValidationError as error:
-            errors["amount"] = error.messages[0]
-        if self.category is not None and self.category.user_id != self.user_id:
-            errors["category"] = "The category belongs to another user."
-        errors |= self.wrong_levels() | self.wrong_type() | self.wrong_rollover()
-        if errors:
-            raise ValidationError(errors)
+        simple = not parts
+        return {
+            "name": self.name,
+            "amount": self.amount if simple else None,
+            "type": self.type,
+            "days": self.days,
+            "category": self.category if simple else None,
+            "operator": self.operator if simple else None,
+            "measure": self.measure if simple else None,
+            "match": self.match or None,
+            "conditions": parts,
+            "levels": self.levels,
+            "starts_on": self.starts_on,
+            "rollover": self.rollover,
+            "rollover_cap": self.rollover_cap,
+            "rollover_from": self.rollover_from,
+            "forecast": self.forecast,
+        }
+
+    def set_fields(self, fields: Fields) -> None:
+        """Set columns by the names of the API; `conditions` are not among them."""
+        for name in fields.keys() - {"conditions"}:
+            value = fields[name]
+            setattr(self, name, NULL_IN_COLUMNS.get(name) if value is None else value)
+
+    def prepare(self) -> None:
+        """Make every value what the database will hold. Raises ValidationError, all at once."""
+        self.name = tidy(self.name)
+        fields = normalise(self.fields(), self.wished())
+        found = [*problems(fields), *self.foreign_categories()]
+        if found:
+            raise ValidationError(by_field(found))
+        self.set_fields(fields)
+        self.amount = parse_amount(self.amount)
         self.levels = sorted(self.levels)
+        if self.rollover_cap is not None:
+            self.rollover_cap = parse_amount(self.rollover_cap)
+        for position, part in enumerate(self.new_conditions or (), 1):
+            part.position, part.amount = position, parse_amount(part.amount)
 
-    def wrong_levels(self) -> dict[str, str]:
-        if self.closing and self.levels == default_levels():
-            self.levels = [100]
-        if not valid_levels(self.levels):
-            return {
-                "levels": f"Levels are 1 to {MAX_LEVELS} distinct whole percents from 1 to "
-                f"{MAX_PERCENT}."
-            }
-        if self.closing and self.levels != [100]:
-            return {"levels": "What is judged at the end of a period has level 100 only."}
-        return {}
+    def wished(self) -> set[str]:
+        """The fields that are refused where they do not fit; a form sends the others anyhow."""
+        wished = {"rollover", "forecast"}
+        if self.levels != default_levels():
+            wished.add("levels")
+        if self.new_conditions is None:
+            wished.add("match")
+        return wished
 
-    def wrong_type(self) -> dict[str, str]:
-        """What does not go with the type."""
-        errors = {}
-        if self.type != PeriodType.ROLLING:
-            self.days = None
-        elif self.days is None or not 1 <= self.days <= MAX_DAYS:
-            errors["days"] = f"A rolling window has 1 to {MAX_DAYS} days."
-        where = "conditions" if self.match else "operator"
-        if self.type in WITHOUT_END and self.closing:
-            errors[where] = no_end(self.type)
-        if self.type == PeriodType.TRANSACTION:
-            if self.match:
-                errors["conditions"] = "A single transaction has no conditions."
-            if self.measure not in (Measure.SPENDING, Measure.INCOME):
-                errors["measure"] = "A single transaction is measured by spending or income."
-        return errors
+    def foreign_categories(self) -> Iterator[Problem]:
+        categories: list[tuple[Path, Category | None]] = [(("category",), self.category)]
+        for position, part in enumerate(self.parts()):
+            categories.append((("conditions", position, "category"), part.category))
+        for place, category in categories:
+            if category is not None and category.user_id != self.user_id:
+                yield place, "The category belongs to another user."
 
-    def wrong_rollover(self) -> dict[str, str]:
-        """What does not go with rollover and forecast."""
-        errors = {}
-        can = not self.match and carries_over(self.type, self.operator, self.measure)
-        for name in ("rollover", "forecast"):
-            if getattr(self, name) and not can:
-                errors[name] = "Goes with gte or gt on spending, in weeks or longer periods."
-        if not self.rollover:
-            self.rollover_cap = self.rollover_from = None
-        elif self.rollover_cap is not None:
-            try:
-                self.rollover_cap = limit_of(self.rollover_cap)
-            except ValidationError as error:
-                errors["rollover_cap"] = error.messages[0]
-        for name in ("starts_on", "rollover_from"):
-            day = getattr(self, name)
-            if day is not None and not MIN_DATE <= day <= MAX_DATE:
-                errors[name] = f"A date lies between {MIN_DATE} and {MAX_DATE}."
-        return errors
+    def settle_dates(self, ledger: LedgerState, before: Row | None) -> None:
+        """Fill in where it begins: the current period, if nothing is set. Raises ValidationError.
 
-    def settle_dates(self, before: Row | None) -> None:
-        """Fill in where it begins: the present period, unless it is said. Raises ValidationError.
-
-        Runs under the lock, which knows the user's day and calendar.
+        ledger: the owner's, locked, with the user's day and calendar.
         """
-        if self.change is None:
-            raise RuntimeError("Where a threshold begins is settled while it is saved.")
-        ledger = self.change.ledgers[self.user_id]
-        today = max(ledger.as_of, ledger.calendar.today())
+        today = max(ledger.as_of, ledger.today)
         if self.rollover and self.rollover_from is None:
             self.rollover_from = span_of(self.type, today, ledger.calendar).start
         if not self.closing:
@@ -452,43 +375,66 @@ class Threshold(LedgerModel):
                 {"starts_on": f"At most {MAX_PAST_PERIODS} periods back: {earliest} or later."}
             )
 
-    def check_write(self, before: Row | None) -> None:
+    def known_balances(self) -> tuple[tuple[date, int], ...] | None:
+        """The stored balances: what is carried into each block; None if not computed yet."""
+        return balances_known(self.balances)
+
+    @classmethod
+    def store_balances(
+        cls, user_id: int, threshold_id: int, balances: Iterable[tuple[date, int]]
+    ) -> None:
+        """Store the balances; under the lock."""
+        rows = cls._base_manager.filter(user_id=user_id, pk=threshold_id)
+        rows.update(balances=[[day.isoformat(), minor] for day, minor in balances])
+
+    def before_write(self, book: Book, before: Row | None) -> None:
         self.prepare()
         siblings = Threshold.objects.kept().filter(user_id=self.user_id).exclude(pk=self.pk)
         if not self.slug:
             self.slug = make_slug(
                 self.name, "threshold", set(siblings.values_list("slug", flat=True))
             )
+        self.refuse(before, siblings)
+        self.derive(book.ledger, before)
+
+    def refuse(self, before: Row | None, siblings: ThresholdQuerySet) -> None:
+        """Raise ValidationError or Conflict if the user's other rows or its past forbid the write.
+
+        siblings: the user's other thresholds that are not deleted.
+        """
         check_slug(self.slug)
         if self.deleted_at is None and siblings.filter(slug=self.slug).exists():
             raise Conflict(f"There is a threshold with the slug {self.slug} already.")
         if before is None:
             if siblings.count() >= self.MAX_A_USER:
                 raise Conflict(f"A user has at most {self.MAX_A_USER} thresholds.")
-            self.settle_dates(before)
-            return
-        if before["user_id"] != self.user_id:
-            raise Conflict("A threshold stays with its user.")
-        if before["deleted_at"] is not None:
-            if self.deleted_at is None:
-                # A copy read before the delete would otherwise bring the threshold back.
-                raise Conflict("The threshold has been deleted.")
-            self.deleted_at = before["deleted_at"]
-        if self.deleted_at is None:
-            self.settle_dates(before)
-        moved = any(before[name] != getattr(self, name) for name in self.IDENTITY)
-        moved = moved or self.conditions_move()
-        self.revision = before["revision"] + moved
+        elif before["user_id"] != self.user_id:
+            raise Conflict("A threshold cannot move to another user.")
+        elif before["deleted_at"] is not None and self.deleted_at is None:
+            # A copy read before the delete would otherwise bring the threshold back.
+            raise Conflict("The threshold has been deleted.")
+
+    def derive(self, ledger: LedgerState, before: Row | None) -> None:
+        """Fill in what follows from the other values. Raises ValidationError for its dates."""
+        # An edit may change all of them: the engine computes them after it.
+        self.balances = None
+        if before is None or self.deleted_at is None:
+            self.settle_dates(ledger, before)
+        else:
+            self.deleted_at = before["deleted_at"] or ledger.now
+        if before is not None:
+            moved = any(before[name] != getattr(self, name) for name in self.IDENTITY)
+            self.revision = before["revision"] + (moved or self.conditions_move())
 
     def conditions_move(self) -> bool:
-        """Whether the conditions to be stored are other ones than those that are."""
+        """Whether the new conditions differ from the stored ones."""
         if self.new_conditions is None:
             return False
         stored = [part.content for part in self.conditions.all()]
         return stored != [part.content for part in self.new_conditions]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write the threshold, its levels and every alert that opens or resolves by it.
+        """Write the threshold and every alert that opens or resolves because of it.
 
         Raises ValidationError (all fields at once) and Conflict.
         """
@@ -497,125 +443,44 @@ class Threshold(LedgerModel):
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete softly: the alerts resolve and stay readable, the slug is free again."""
+        """Delete softly: the alerts resolve and can still be read, and the slug is free again."""
         if self.deleted_at is None:
+            # save() stores the instant of the lock.
             self.deleted_at = timezone.now()
-            self.save()
+            try:
+                self.save()
+            except BaseException:
+                self.deleted_at = None
+                raise
         return 1, {"budget.Threshold": 1}
 
-    def to_dict(self) -> PlainThresholdDict:
-        """The threshold as the API shows it, without its conditions and `current`."""
-        simple = not self.match
-        cap, carries_from, begins = self.rollover_cap, self.rollover_from, self.starts_on
-        return {
-            "id": self.pk,
-            "user": self.user_id,
-            "name": self.name,
-            "slug": self.slug,
-            "amount": shown(self.amount, self.measure) if simple else None,
-            "type": self.type,
-            "days": self.days,
-            "category": self.category.name if self.category else None,
-            "operator": self.operator if simple else None,
-            "measure": self.measure if simple else None,
-            "match": self.match or None,
-            "levels": self.levels,
-            "starts_on": begins.isoformat() if begins else None,
-            "rollover": self.rollover,
-            "rollover_cap": None if cap is None else str(cap),
-            "rollover_from": carries_from.isoformat() if carries_from else None,
-            "forecast": self.forecast,
-            "enabled": self.enabled,
-        }
 
-
-def no_end(type: str) -> str:
-    """Why nothing can be judged at the end of a type of period."""
-    return f"lte, lt and eq need a period that ends; type {type} has none."
-
-
-def carries_over(type: str, operator: str, measure: str) -> bool:
-    """Whether rollover and forecast go with a simple threshold of that kind."""
-    return operator in AT_ONCE and measure == Measure.SPENDING and type in LONG_PERIODS
-
-
-def shown(amount: Decimal, measure: str) -> str:
-    """An amount or a total as the API shows it: a count is a whole number."""
-    return str(int(amount)) if measure == Measure.COUNT else str(amount)
-
-
-def limit_of(value: Decimal | int | str, measure: str = Measure.SPENDING) -> Decimal:
-    """A limit from 0 to 999999999999.99, whole for a count. Raises ValidationError."""
-    amount = parse_amount(value)
-    if not 0 <= amount <= MAX_AMOUNT:
-        raise ValidationError(f"An amount lies between 0 and {MAX_AMOUNT}.")
-    if measure == Measure.COUNT and amount != int(amount):
-        raise ValidationError(WHOLE)
-    return amount
-
-
-def triggers_of(operator: str, limit: int, levels: Sequence[int]) -> dict[int, int]:
-    """The levels in force of a limit, with their triggers; limit and triggers in minor units.
-
-    A limit that a rollover has brought below 0 counts as 0.
-    """
-    limit = max(limit, 0)
-    if not levels:
-        return {}
-    if operator == Operator.GTE and limit == 0:
-        return {100: 1}
-    up = operator in (Operator.GTE, Operator.LTE)
-    return {percent: share(limit, percent, up=up) for percent in levels}
+def balances_known(stored: Balances) -> tuple[tuple[date, int], ...] | None:
+    """Balances from the column that holds them."""
+    if stored is None:
+        return None
+    return tuple((date.fromisoformat(day), minor) for day, minor in stored)
 
 
 def periods_back(type: str, day: date, calendar: Calendar) -> date:
-    """The first day of the earliest period that is judged at its end, seen from a day."""
+    """The first day of the earliest period that a new threshold can judge, counted from a day."""
     span = span_of(type, day, calendar)
     for _ in range(MAX_PAST_PERIODS):
         span = span_of(type, max(span.start - DAY, MIN_DATE), calendar)
     return span.start
 
 
-def range_of(operator: str, trigger: int) -> Range:
-    """The totals, in minor units, of which an operator and a trigger hold."""
-    match operator:
-        case Operator.GTE:
-            return trigger, HIGHEST
-        case Operator.GT:
-            return trigger + 1, HIGHEST
-        case Operator.LTE:
-            return LOWEST, trigger
-        case Operator.LT:
-            return LOWEST, trigger - 1
-        case _:
-            return trigger, trigger
-
-
-def wrong_conditions(parts: Sequence[Condition], user_id: int) -> dict[str, str]:
-    """What is wrong with the conditions of a combination."""
-    if not 1 <= len(parts) <= MAX_CONDITIONS:
-        return {"conditions": f"A combination has 1 to {MAX_CONDITIONS} conditions."}
-    for position, part in enumerate(parts, 1):
-        part.position = position
-        try:
-            part.prepare(user_id)
-        except ValidationError as error:
-            return {"conditions": f"Condition {position}: {error.messages[0]}"}
-    return {}
-
-
-def valid_levels(levels: object) -> bool:
-    """Whether these are 1 to 10 distinct whole percents from 1 to 1000."""
-    return (
-        isinstance(levels, list)
-        and 1 <= len(levels) <= MAX_LEVELS
-        and all(type(level) is int and 1 <= level <= MAX_PERCENT for level in levels)
-        and len(set(levels)) == len(levels)
-    )
+def by_field(found: Iterable[Problem]) -> dict[str, list[str]]:
+    """Problems as a ValidationError takes them; those of a condition say which one."""
+    errors: dict[str, list[str]] = {}
+    for (name, *rest), text in found:
+        where = f"Condition {int(rest[0]) + 1}, {rest[1]}: " if rest else ""
+        errors.setdefault(str(name), []).append(f"{where}{text}")
+    return errors
 
 
 class Condition(models.Model):
-    """One of the 1 to 5 conditions that a combination joins; they share its period.
+    """One of the 1 to 5 conditions of a combined threshold; they share its period.
 
     amount: 0 to 999999999999.99, whole for measure count; for gte, 0 is reached above 0.
     """
@@ -654,19 +519,10 @@ class Condition(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.measure} {self.operator} {self.amount}"
+        where = "" if self.category is None else f" of {self.category}"
+        return f"{self.measure}{where} {self.operator} {self.amount}"
 
     @property
     def content(self) -> tuple[int | None, str, str, Decimal]:
-        """What makes it the same condition as another."""
+        """Two conditions with the same content are the same."""
         return self.category_id, self.measure, self.operator, self.amount
-
-    def prepare(self, user_id: int) -> None:
-        """Check the condition for a threshold of that user. Raises ValidationError."""
-        if self.operator not in Operator.values:
-            raise ValidationError(f"{self.operator!r} is not available.")
-        if self.measure not in Measure.values:
-            raise ValidationError(f"{self.measure!r} is not available.")
-        if self.category is not None and self.category.user_id != user_id:
-            raise ValidationError("The category belongs to another user.")
-        self.amount = limit_of(self.amount, self.measure)

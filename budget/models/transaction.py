@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connections, models
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from budget.judge.periods import MAX_DATE, MIN_DATE
 from budget.models.category import Category
-from budget.models.errors import Conflict
-from budget.models.ledger import MAX_DATE, MIN_DATE, LedgerModel, LedgerQuerySet, Row
-from budget.models.money import MAX_AMOUNT, MoneyField, parse_amount
+from budget.models.deleted_id import EXTERNAL_ID_LENGTH, IMPORTED_AS_LENGTH, DeletedId
+from budget.models.ledger import Book, LedgerModel, LedgerQuerySet, Row
+from budget.models.money import (
+    MAX_AMOUNT,
+    Minor,
+    MoneyField,
+    minor_text,
+    parse_amount,
+    to_minor,
+)
 from budget.models.search import SearchField
-from budget.models.shapes import DayText, Id, MoneyText, SlugText, UserId, shape
 from budget.models.transaction_type import TransactionType
+from lib.errors import Conflict
+from lib.postgresql import Message, Prepared
+from lib.select import Select
+from lib.shapes import DayText, Id, MoneyText, SlugText, UserId, shape
 
 DESCRIPTION_LENGTH = 500
-EXTERNAL_ID_LENGTH = 200
+TAKEN = "There is a transaction with this external_id already."
+GIVEN_UP = "The transaction with this external_id was deleted; an external_id is never used again."
 DATE: models.DateField[date | str, date] = models.DateField()
 
 
@@ -53,6 +66,50 @@ class TransactionDict(TypedDict):
     ]
 
 
+class TransactionRow(NamedTuple):
+    """A transaction as a SELECT gives it, with the names of its category and type."""
+
+    id: int
+    user_id: int
+    date: date
+    category: str
+    description: str
+    amount: Minor
+    type: str
+    external_id: str | None
+
+
+# Outer joins, because PostgreSQL leaves out those that it does not need, as for a count.
+TRANSACTIONS = Select(
+    TransactionRow,
+    "r.id, r.user_id, r.date, c.name AS category, r.description, r.amount, t.slug AS type,"
+    " r.external_id",
+    "budget_transaction r LEFT JOIN budget_category c ON c.id = r.category_id"
+    " LEFT JOIN budget_transactiontype t ON t.id = r.type_id",
+)
+
+
+def describe_transaction(row: TransactionRow) -> TransactionDict:
+    """A transaction as the API shows it."""
+    return {
+        "id": row.id,
+        "user": row.user_id,
+        "date": row.date.isoformat(),
+        "category": row.category,
+        "description": row.description,
+        "amount": minor_text(row.amount),
+        "type": row.type,
+        "external_id": row.external_id,
+    }
+
+
+def keeps_id(before: Row | None, after: Row | None) -> bool:
+    """Whether a row has the same external_id of the same user before and after a write."""
+    if before is None or after is None:
+        return False
+    return all(before[name] == after[name] for name in ("user_id", "external_id"))
+
+
 class TransactionQuerySet(LedgerQuerySet["Transaction"]):
     """The transactions of a user; `engine.record_transactions` stores many at once."""
 
@@ -61,7 +118,8 @@ class Transaction(LedgerModel):
     """One movement of money on one calendar date; its type decides what it counts for.
 
     Bounds: date 1900-01-01 to 2199-12-31; amount 0.01 to 999999999999.99, never negative;
-    description at most 500 characters; external_id at most 200, unique a user.
+    description at most 500 characters; external_id at most 200, unique a user, those of deleted
+    rows included.
     """
 
     user = models.ForeignKey(
@@ -84,6 +142,10 @@ class Transaction(LedgerModel):
         blank=True,
         default=None,
     )
+    # What the file said and what was stored of it, as hashes; NULL for what no file brought.
+    imported_as = models.CharField(  # noqa: DJ001
+        max_length=IMPORTED_AS_LENGTH, null=True, default=None, editable=False
+    )
 
     objects = TransactionQuerySet.as_manager()
 
@@ -97,7 +159,7 @@ class Transaction(LedgerModel):
             # The largest and the smallest first, and amount_min and amount_max: without it every
             # page would sort all of a user's rows.
             models.Index(fields=["user", "amount", "id"], name="budget_transaction_by_amount"),
-            # The order of entry, which alone no edit moves: an export goes by it. The primary key
+            # The order of entry, which no edit changes: an export reads in it. The primary key
             # would read other users' rows on the way.
             models.Index(fields=["user", "id"], name="budget_transaction_by_id"),
         ]
@@ -121,16 +183,16 @@ class Transaction(LedgerModel):
         return f"{self.date} {self.description} {self.amount}"
 
     def prepare(self) -> None:
-        """Make every value what the database will hold, so that the evaluation sees the same.
+        """Give every value the form that is stored, so that the evaluation sees the same.
 
-        Raises ValidationError for a value that is none, and for a category or type of another user.
+        Raises ValidationError for an invalid value and for a category or type of another user.
         """
         self.date = DATE.to_python(self.date)
         self.amount = parse_amount(self.amount)
         self.description = unicodedata.normalize("NFC", self.description)
         self.external_id = self.external_id or None
         if not MIN_DATE <= self.date <= MAX_DATE:
-            raise ValidationError({"date": f"A date lies between {MIN_DATE} and {MAX_DATE}."})
+            raise ValidationError({"date": f"A date is from {MIN_DATE} to {MAX_DATE}."})
         if self.amount <= 0:
             raise ValidationError({"amount": "An amount is more than 0; the type gives the sign."})
         if "\x00" in self.description or "\x00" in (self.external_id or ""):
@@ -140,23 +202,60 @@ class Transaction(LedgerModel):
         if self.type.user_id != self.user_id:
             raise ValidationError({"type": "The transaction type belongs to another user."})
 
-    def check_write(self, before: Row | None) -> None:
+    def before_write(self, book: Book, before: Row | None) -> None:
         self.prepare()
-        if self.external_id is not None and (
-            Transaction.objects.filter(user_id=self.user_id, external_id=self.external_id)
-            .exclude(pk=self.pk)
-            .exists()
-        ):
-            raise Conflict("There is a transaction with this external_id already.")
+        if self.external_id is None:
+            return
+        others = Transaction.objects.filter(user_id=self.user_id, external_id=self.external_id)
+        if others.exclude(pk=self.pk).exists():
+            raise Conflict(TAKEN, {("external_id",): TAKEN})
+        if keeps_id(before, self.in_memory()):
+            return
+        if DeletedId.objects.among(self.user_id, [self.external_id]):
+            raise Conflict(GIVEN_UP, {("external_id",): GIVEN_UP})
+
+    def _do_insert(
+        self,
+        manager: models.Manager[Any],
+        using: str,
+        fields: Sequence[models.Field[Any, Any]],
+        returning_fields: Any,
+        raw: bool,
+    ) -> Any:
+        """The statement of save(), by hand: the ORM compiles its own again for every row.
+
+        It still says which columns there are and what goes into them.
+        """
+        if raw or len(fields) != len(COLUMNS):  # with an id that is given
+            return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
+        to = connections[using]
+        values = [field.get_db_prep_save(field.pre_save(self, True), to) for field in fields]
+        with to.cursor() as cursor:
+            cursor.execute(INSERT, values)
+            return cursor.fetchall()
+
+    def row(self) -> TransactionRow:
+        return TransactionRow(
+            self.pk,
+            self.user_id,
+            self.date,
+            self.category.name,
+            self.description,
+            Minor(to_minor(self.amount)),
+            self.type.slug,
+            self.external_id,
+        )
 
     def to_dict(self) -> TransactionDict:
-        return {
-            "id": self.pk,
-            "user": self.user_id,
-            "date": self.date.isoformat(),
-            "category": self.category.name,
-            "description": self.description,
-            "amount": str(self.amount),
-            "type": self.type.slug,
-            "external_id": self.external_id,
-        }
+        return describe_transaction(self.row())
+
+
+COLUMNS = [
+    str(field.column) for field in Transaction._meta.concrete_fields if not field.primary_key
+]
+INSERT = Message(
+    Prepared(
+        f"INSERT INTO {Transaction._meta.db_table} ({', '.join(COLUMNS)}) "  # noqa: S608 - of constants
+        f"VALUES ({', '.join(['%s'] * len(COLUMNS))}) RETURNING id"
+    )
+)

@@ -1,4 +1,4 @@
-"""One fixed life through all features, compared after every step, in chapters that stand alone.
+"""One fixed life through all features, compared after every step, in independent chapters.
 
 Each leaves its users without rows and thresholds, and the days go on from chapter to chapter.
 """
@@ -171,7 +171,7 @@ def rolling(play: Play) -> None:
     told.change(window, days=4)
     told.change(window, days=3, measure="count", amount=200)
     told.change(window, measure="spending", amount=1000)
-    # A refund leaves the window, and the day alone opens what it had closed.
+    # A refund leaves the window, and the new day opens what it had closed.
     told.spend(900, told.today - 2 * ONE_DAY, effect="refund")
     told.spend(199)
     told.sleep()
@@ -334,7 +334,7 @@ def rollover(play: Play) -> None:
     told.change(weeks, rollover_cap=None)
     told.change(months, rollover_from=date(2024, 9, 1))
     told.change(months, amount=0)
-    # A limit of nothing has a level of its own; what a refund carries to it has the others.
+    # A limit of 0 has only level 100; what a refund carries to it has the others.
     told.change(months, rollover_from=date(2025, 2, 1), levels=(10, 60, 80))
     gift = told.spend(100, date(2025, 2, 1), effect="refund")
     told.spend(70, date(2025, 3, 1))
@@ -349,6 +349,53 @@ def rollover(play: Play) -> None:
     told.change(months, rollover=False, rollover_from=None)
     told.change(months, rollover=True, type="quarterly")
     told.settle("UTC", 1, 28)
+    told.settle("UTC", 1, 1)
+    told.clear()
+
+
+def long_chain(play: Play) -> None:
+    """What was left over, or overspent, years ago is carried for as long as there is a chain."""
+    told = Teller(play, play.users[0])
+    told.sleep_until(date(2025, 1, 8))
+    food, fun = told.category(), told.category()
+    begin = date(2022, 1, 3)
+    weeks = told.limit(
+        1000, "weekly", rollover=True, rollover_from=begin, levels=(80, 100), forecast=True
+    )
+    capped = told.limit(
+        500, "weekly", category=food, rollover=True, rollover_cap=2000, rollover_from=begin
+    )
+    months = told.limit(3000, "monthly", category=fun, rollover=True, rollover_from=begin)
+    told.spend(100_000, begin)
+    told.spend(90_000, begin + timedelta(weeks=30), fun)
+    told.spend(5000, begin + timedelta(weeks=31), food)
+    told.spend(2000, to=food)
+    told.sleep(7)
+    told.spend(30_000, to=fun)
+    # Before all balances, between two of them, and in a block without any rows.
+    early = told.spend(20_000, begin + timedelta(weeks=1), food)
+    between = told.spend(3000, begin + timedelta(weeks=50), food)
+    told.edit(early, amount=money(40_000))
+    told.edit(early, date=begin + timedelta(weeks=120))
+    told.edit(between, type_id=play.type_of(told.user, "refund"))
+    told.bulk(
+        (begin + timedelta(weeks=5), food, "spending", 700),
+        (begin + timedelta(weeks=100), fun, "refund", 99_000),
+        (told.today, told.home, "spending", 1),
+    )
+    told.delete(early)
+    told.spend(500, told.today + timedelta(weeks=200))
+    told.change(capped, amount=700)
+    told.change(weeks, rollover_cap=60_000)
+    told.change(months, enabled=False)
+    told.spend(777, begin + timedelta(weeks=9), fun)
+    told.change(months, enabled=True, amount=3100)
+    told.hang(fun, food)
+    told.settle("UTC", 7, 15)
+    told.spend(4000, begin + timedelta(weeks=26), fun)
+    told.sleep(30, tick=True)
+    play.merge(told.user, fun, food)
+    play.check()
     told.settle("UTC", 1, 1)
     told.clear()
 
@@ -439,6 +486,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     combinations,
     tree,
     rollover,
+    long_chain,
     forecast,
     verbs_and_days,
 )

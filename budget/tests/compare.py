@@ -5,6 +5,7 @@ The one place that decides whether the two agree, so that a mutant is caught by 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +13,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from budget import engine
-from budget.engine.explain import ExplanationDict
+from budget import answers, engine
+from budget.answers.alert_rows import OWN, AlertRow
+from budget.answers.shapes import ExplanationDict
+from budget.answers.threshold_rows import KEPT_THRESHOLDS, ThresholdRow, read_thresholds
+from budget.engine import Reading, audit
 from budget.models import (
     Alert,
     AlertEvent,
@@ -21,12 +25,14 @@ from budget.models import (
     Category,
     Ledger,
     LedgerState,
+    Profile,
     Rollup,
     Threshold,
     Transaction,
 )
 from budget.tests.oracle import Book, Event
 from budget.tests.oracle_rules import FORECAST, Key, Limit, Row, Span, Term, holds
+from budget.tests.shown import alerts_shown, explained, thresholds_shown
 
 # How many alerts a check explains, two rows a page, of those that have just flipped.
 EXPLAINED, ROWS_A_PAGE = 3, 2
@@ -52,6 +58,25 @@ def money(cents: int) -> Decimal:
 def cents(amount: Decimal) -> int:
     """What the models give, as whole cents."""
     return int(amount.scaleb(2))
+
+
+def plain(value: Any) -> Any:
+    """A model's value as a hand-written SELECT gives it."""
+    return cents(value) if isinstance(value, Decimal) else value
+
+
+def alert_row(alert: Alert, currency: str) -> AlertRow:
+    """An alert as the model has it, in the form in which answers read it."""
+    own = {name: plain(getattr(alert, name)) for name in OWN}
+    name = None if alert.threshold is None else alert.threshold.name
+    return AlertRow(**own, name=name, currency=currency)
+
+
+def threshold_row(threshold: Threshold) -> ThresholdRow:
+    """A threshold as the model has it, in the form in which answers read it."""
+    own = {name: plain(getattr(threshold, name)) for name in ThresholdRow._fields}
+    own["category"] = None if threshold.category is None else threshold.category.name
+    return ThresholdRow(**own | {"levels": json.dumps(threshold.levels)})
 
 
 def cents_or_none(amount: Decimal | None) -> int | None:
@@ -126,13 +151,12 @@ class Comparison:
             self.check_current(ledger)
             self.check_descriptions(ledger, keys)
             self.check_explanations(ledger, keys, flipped)
+            agree("whom the audit suspects", audit.suspects({self.user: self.ledger()}), set())
             agree("what reconcile finds", engine.reconcile(self.user), [])
 
     def ledger(self) -> LedgerState:
         """The ledger as it stands; asking the engine for it would move it."""
-        row = Ledger.objects.get(pk=self.user)
-        calendar = Calendar(row.time_zone, row.week_start, row.month_start)
-        return LedgerState(self.user, row.as_of, row.version, row.event_seq, row.rules, calendar)
+        return Ledger.objects.get(pk=self.user).state()
 
     def check_ledger(self, ledger: LedgerState) -> None:
         agree("settings in force", ledger.calendar, Calendar(*self.book.settings))
@@ -172,9 +196,12 @@ class Comparison:
         )
 
     def check_current(self, ledger: LedgerState) -> None:
-        """Compare the thresholds as they are told, with their present periods."""
-        kept = Threshold.objects.kept().filter(user_id=self.user)
-        for described in engine.describe_thresholds(ledger, list(kept)):
+        """Compare the thresholds as they are shown, with their present periods."""
+        mine = Threshold.objects.kept().filter(user_id=self.user)
+        kept = list(mine.select_related("category").order_by("id"))
+        rows = read_thresholds(Reading(ledger), KEPT_THRESHOLDS.where("r.user_id = %s", self.user))
+        agree("thresholds as read", rows, [threshold_row(each) for each in kept])
+        for described in thresholds_shown(ledger, kept):
             limit, current = self.book.limits[described["id"]], described["current"]
             if current is None:
                 agree("no current period", limit.type, "transaction")
@@ -183,7 +210,7 @@ class Comparison:
                 agree(f"current period of threshold {limit.id}", told(current, expected), expected)
 
     def expected_current(self, limit: Limit) -> dict[str, object]:
-        """The numbers of the period that the day lies in; a level is reached at once or never."""
+        """The numbers of the period that contains the day; a level is reached at once or never."""
         book = self.book
         rolling = limit.type == "rolling"
         span = book.rolling(limit.days or 0) if rolling else book.span(limit, book.as_of)
@@ -254,11 +281,14 @@ class Comparison:
         return keys
 
     def check_descriptions(self, ledger: LedgerState, keys: dict[int, Key]) -> None:
-        """Compare the alerts as they are told: with the numbers of now, no two open ones alike."""
-        alerts = list(Alert.objects.filter(user_id=self.user))
+        """Compare the alerts as they are shown: with the numbers of now, no two open ones alike."""
+        alerts = list(Alert.objects.filter(user_id=self.user).select_related("threshold"))
+        currency = Profile.objects.get(user_id=self.user).currency
+        read = answers.read_alerts(Reading(ledger), [alert.pk for alert in alerts])
+        agree("alerts as read", read, {alert.pk: alert_row(alert, currency) for alert in alerts})
         shown, expected = {}, {}
         messages: defaultdict[Key, list[str]] = defaultdict(list)
-        for described in engine.describe_alerts(ledger, alerts):
+        for described in alerts_shown(ledger, alerts):
             key = keys[described["id"]]
             expected[key] = self.expected_description(key)
             shown[key] = told(described, expected[key])
@@ -317,7 +347,7 @@ class Comparison:
         # What is off, or gone, is previewed as if it were on.
         limit = replace(self.book.limits[pk], enabled=True, deleted=False)
         last = self.book.as_of
-        told = engine.preview(self.ledger(), draft, day, last)
+        told = answers.preview(self.ledger(), draft, day, last)
         expected = [
             {
                 "on": str(on),
@@ -366,7 +396,7 @@ def pages(ledger: LedgerState, alert: Alert, size: int) -> Iterator[ExplanationD
     """Every page of an alert's explanation."""
     after = None
     while True:
-        page = engine.explain(ledger, alert, after, size)
+        page = explained(ledger, alert, after, size)
         yield page.body
         after = page.ahead
         if after is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +10,7 @@ from django.contrib.auth.models import User
 from hypothesis import strategies as st
 
 from budget.models import Category, Condition, Threshold, Transaction, TransactionType
-from budget.tests.people import clock, make_user
+from budget.tests.people import at, make_user
 
 FIRST, TODAY = date(2020, 1, 1), date(2020, 6, 20)
 NAMES = ("Food", "Bread", "Fuel")
@@ -19,13 +18,9 @@ STAYS = {"id", "user", "name", "slug", "revision", "deleted_at"}
 Entry = tuple[date, str, str, int]
 
 
-def noon(day: date) -> AbstractContextManager[None]:
-    return clock(day.isoformat())
-
-
 def person(name: str, day: date) -> User:
     """A user with a tree of two categories and one beside it, made on that day."""
-    with noon(day):
+    with at(day):
         user = make_user(name)
         food = Category.objects.create(user=user, name="Food")
         Category.objects.create(user=user, name="Bread", parent=food)

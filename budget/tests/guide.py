@@ -1,4 +1,4 @@
-"""Answers that a text shows, held against what the application has answered.
+"""Answers that a text shows, compared with what the application answered.
 
 Whatever nobody can know beforehand stands for itself: the first time that a text shows an id, a
 token, a tag, a cursor or an address with one of these in it, that is tied to what the application

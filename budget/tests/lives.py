@@ -62,7 +62,9 @@ def days_around(start: date) -> list[date]:
     near = [start + timedelta(days=by) for by in (1, 0, 2, -1, -2, -3, -14, -13, -28)]
     edges = [month, after, far, year, year.replace(year=start.year + 1)]
     before = [edge - ONE_DAY for edge in edges]
-    return [*near, *edges, *before, FIRST_OF_ALL, LAST_OF_ALL]
+    # So far back that a chain of weeks from there has several blocks, one of them without rows.
+    back = [start - timedelta(weeks=weeks) for weeks in (25, 80)]
+    return [*near, *edges, *before, *back, FIRST_OF_ALL, LAST_OF_ALL]
 
 
 numbers = st.integers(0, 1_000)
@@ -227,7 +229,7 @@ class Life(RuleBasedStateMachine):
         return one_of(self.days, number)
 
     def limit(self, user: int, old: Limit, changes: dict[str, Any]) -> Limit:
-        """A threshold with some fields drawn anew; numbers become what they stand for."""
+        """A threshold with some fields drawn again; numbers become what they stand for."""
         new = dict(changes)
         if "category" in new:
             new["category"] = self.category_or_all(user, new["category"])

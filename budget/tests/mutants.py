@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -10,17 +11,23 @@ from pkgutil import resolve_name
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from budget.judge.judgement import range_of
+from budget.judge.periods import shifted
 from budget.models import Alert, Cause, Threshold, Transaction, TransactionType
-from budget.models.periods import shifted
-from budget.models.threshold import range_of
 from budget.tests import chapters
 from budget.tests.chapters import Chapter
 
 Function = Callable[..., Any]
 ENGINE = "budget.engine"
-JUDGING = f"{ENGINE}.judging"
+ANSWERS = "budget.answers"
+JUDGEMENT = "budget.judge.judgement"
+CHAIN = "budget.judge.chain"
+COMMIT = f"{ENGINE}.commit"
 EVALUATE = f"{ENGINE}.evaluate"
 RULES = f"{ENGINE}.rules"
+BALANCES, PAIRS, TICK, TIPS, TOTALS = (
+    f"{ENGINE}.{name}" for name in ("balances", "pairs", "tick", "tips", "totals")
+)
 WRITES = f"{ENGINE}.writes"
 
 
@@ -36,18 +43,26 @@ class Mutant(NamedTuple):
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The rule broken, and no rule kept in memory from before or after."""
-        remembered = resolve_name(f"{RULES}._read_rules")
-        remembered.cache_clear()
+        """The rule broken, and nothing remembered from before or after."""
+        forget()
         with ExitStack() as stack:
             for where in self.where:
                 stack.enter_context(patch(where, self.breaks(resolve_name(where))))
             yield
-        remembered.cache_clear()
+        forget()
+
+
+def forget() -> None:
+    """Empty every cache of the engine: what a function remembers was made by rules of then."""
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("budget."):
+            for value in vars(module).values():
+                if callable(clear := getattr(value, "cache_clear", None)):
+                    clear()
 
 
 def in_modules(name: str, *modules: str) -> tuple[str, ...]:
-    return tuple(f"{ENGINE}.{module}.{name}" for module in modules)
+    return tuple(f"{module}.{name}" for module in modules)
 
 
 def _never(real: Function) -> Function:
@@ -58,31 +73,31 @@ def _never(real: Function) -> Function:
 
 
 def _no_write_on_delete(real: Function) -> Function:
-    def evaluate_write(ledger: Any, before: Any, after: Any, cause: str) -> None:
+    def commit(book: Any, before: Any, after: Any, cause: str) -> None:
         if after is not None:
-            real(ledger, before, after, cause)
+            real(book, before, after, cause)
 
-    return evaluate_write
+    return commit
 
 
 def _no_old_period(real: Function) -> Function:
-    def evaluate_write(ledger: Any, before: Any, after: Any, cause: str) -> None:
-        real(ledger, before if after is None else None, after, cause)
+    def commit(book: Any, before: Any, after: Any, cause: str) -> None:
+        real(book, before if after is None else None, after, cause)
 
-    return evaluate_write
+    return commit
 
 
 def _not_evaluated(real: Function) -> Function:
-    def threshold_written(threshold: Any, change: Any) -> None:
+    def threshold_written(threshold: Any, write: Any) -> None:
         resolve_name(f"{WRITES}.store_conditions")(threshold)
-        resolve_name(f"{WRITES}.rules_changed")(change.ledgers[threshold.user_id])
+        resolve_name(f"{WRITES}.rules_changed")(write.books[threshold.user_id])
 
     return threshold_written
 
 
 def _only_hung(real: Function) -> Function:
-    def category_written(category: Any, change: Any) -> None:
-        resolve_name(f"{WRITES}.rules_changed")(change.ledgers[category.user_id])
+    def category_written(category: Any, write: Any) -> None:
+        resolve_name(f"{WRITES}.rules_changed")(write.books[category.user_id])
 
     return category_written
 
@@ -92,12 +107,13 @@ def _tips_always(real: Function) -> Function:
 
 
 def _row_that_opened(real: Function) -> Function:
-    def event_of(ledger: Any, alert: Any, *args: Any, **kwargs: Any) -> Any:
-        event = real(ledger, alert, *args, **kwargs)
-        event.transaction_id = alert.transaction_id
-        return event
+    def store_flips(flips: Any, ledgers: Any) -> None:
+        for _, flip in flips:
+            if not flip.opens:
+                flip.tip = Alert.objects.get(pk=flip.alert_id).transaction_id
+        real(flips, ledgers)
 
-    return event_of
+    return store_flips
 
 
 def _stale_effect(real: Function) -> Function:
@@ -253,15 +269,15 @@ def _late_by_the_new_day(real: Function) -> Function:
     return is_late
 
 
-def replace_days(ledger: Any, as_of: date, was: date) -> Any:
+def replace_days(ledger: Any, as_of: date, begun: date) -> Any:
     """The ledger with other days."""
     other = replace(ledger, as_of=as_of)
-    other.was = was
+    other.begun = begun
     return other
 
 
 def _always_active(real: Function) -> Function:
-    return lambda alert, as_of: alert.status == "open"
+    return lambda status, start, until, day: status == "open"
 
 
 def _until_its_end(real: Function) -> Function:
@@ -282,13 +298,29 @@ def _no_cap(real: Function) -> Function:
     return lambda rule, left: left
 
 
-def _one_link_more(real: Function) -> Function:
-    def windows_of_chain(carries_from: date, span: Any, calendar: Any, category_id: Any) -> Any:
-        found = real(carries_from, span, calendar, category_id)
-        before = shifted(span, -1, calendar)
-        return (*real(carries_from, before, calendar, category_id)[:1], *found)
+def _a_period_too_early(real: Function) -> Function:
+    return lambda rule, calendar: shifted(real(rule, calendar), -1, calendar)
 
-    return windows_of_chain
+
+def _balances_stay(real: Function) -> Function:
+    return lambda ledger, rows: {}
+
+
+def _nothing_carried_in(real: Function) -> Function:
+    return lambda *args: (real(*args)[0], 0)
+
+
+def _no_later_pairs(real: Function) -> Function:
+    def renew(book: Any, since: Any) -> Any:
+        later = real(book, since)
+        later.pairs.clear()
+        return later
+
+    return renew
+
+
+def _gaps_add_nothing(real: Function) -> Function:
+    return lambda rule, carried, periods: carried
 
 
 def _no_debts(real: Function) -> Function:
@@ -330,9 +362,10 @@ def _rounded_down(real: Function) -> Function:
 
 
 def _woken(real: Function) -> Function:
-    def write_flips(ledger: Any, flips: Any) -> None:
-        real(ledger, flips)
-        again = [flip.alert_id for flip in flips if flip.opens and flip.alert_id]
+    def write_flips(written: Any) -> None:
+        real(written)
+        flips = [flip for _, flips in written for flip in flips]
+        again = [flip.alert_id for flip in flips if flip.opens and not flip.new]
         Alert.objects.filter(pk__in=again).update(snoozed_until=None)
 
     return write_flips
@@ -361,7 +394,7 @@ def _twice(real: Function) -> Function:
 
 
 def _no_words(real: Function) -> Function:
-    return lambda level: ""
+    return lambda level, operator: ""
 
 
 def _keeps_the_new(real: Function) -> Function:
@@ -374,26 +407,32 @@ def _keeps_the_new(real: Function) -> Function:
 
 
 def _not_to_the_end(real: Function) -> Function:
-    return lambda ledger, draft, rows, begin, end: real(ledger, draft, rows, begin, begin)
+    return lambda ledger, draft, rows, begin, end, past: real(
+        ledger, draft, rows, begin, begin, past
+    )
 
 
-DAYS = in_modules("pairs_of_day", "evaluate", "touched", "tick")
+DAYS = in_modules("pairs_of_day", JUDGEMENT, EVALUATE, TICK)
 MUTANTS = {
     "a delete is not evaluated": Mutant(
-        chapters.spending, _no_write_on_delete, (f"{WRITES}.evaluate_write",)
+        chapters.spending, _no_write_on_delete, (f"{COMMIT}.commit",)
     ),
     "a queryset's delete is not evaluated": Mutant(
         chapters.spending, _never, (f"{WRITES}.transactions_deleted",)
     ),
     "the old period is not evaluated on a move": Mutant(
-        chapters.spending, _no_old_period, (f"{WRITES}.evaluate_write",)
+        chapters.spending, _no_old_period, (f"{COMMIT}.commit",)
     ),
-    "as_of never moves": Mutant(chapters.spending, _never, (f"{EVALUATE}.begin_day",)),
+    "as_of never moves": Mutant(
+        chapters.spending, _never, in_modules("begin_day", COMMIT, EVALUATE)
+    ),
     "late does not look at as_of": Mutant(
-        chapters.spending, _as_of_ignored, in_modules("is_late", "flips")
+        chapters.spending, _as_of_ignored, in_modules("is_late", JUDGEMENT)
     ),
     "active does not look at as_of": Mutant(
-        chapters.spending, _always_active, (f"{ENGINE}.answers.is_active",)
+        chapters.spending,
+        _always_active,
+        in_modules("is_active", "budget.models.alert", "budget.answers.alert"),
     ),
     "a threshold's edit is not evaluated": Mutant(
         chapters.spending, _not_evaluated, (f"{WRITES}.threshold_written",)
@@ -401,7 +440,7 @@ MUTANTS = {
     "old rules stay in memory": Mutant(chapters.spending, _never, (f"{WRITES}.rules_changed",)),
     "a refund adds": Mutant(chapters.spending, _refunds_add, (f"{RULES}.read_rules",)),
     "gt is taken for gte": Mutant(
-        chapters.spending, _taken_for("gt", "gte"), (f"{RULES}.range_of",)
+        chapters.spending, _taken_for("gt", "gte"), in_modules("range_of", JUDGEMENT, RULES)
     ),
     "a bulk entry is not evaluated": Mutant(
         chapters.spending, _never, (f"{WRITES}.evaluate_rows",)
@@ -414,64 +453,66 @@ MUTANTS = {
     ),
     "a merge leaves the rollups": Mutant(chapters.spending, _never, (f"{ENGINE}.rollups.merge",)),
     "a tipping row that went is kept": Mutant(
-        chapters.spending, _never, (f"{EVALUATE}.replace_tips",)
+        chapters.spending, _never, in_modules("replace_tips", COMMIT, EVALUATE)
     ),
     "rows deleted together name a tipping row": Mutant(
         chapters.spending, _tips_always, (f"{EVALUATE}.Judgement",)
     ),
     "what resolves names the row that opened": Mutant(
-        chapters.spending, _row_that_opened, in_modules("event_of", "flips")
+        chapters.spending, _row_that_opened, (f"{ENGINE}.sql.store_flips",)
     ),
     "a type has no effect on its own row": Mutant(
-        chapters.spending, _stale_effect, (f"{RULES}.Rules.effect_of",)
+        chapters.spending, _stale_effect, (f"{JUDGEMENT}.Rules.effect_of",)
     ),
     "a single transaction counts where it no longer is": Mutant(
         chapters.spending,
         _subject_anywhere,
-        in_modules("single_total", "totals", "evaluate", "touched"),
+        in_modules("single_total", TOTALS, EVALUATE, COMMIT),
     ),
     "a bulk entry names no tipping row": Mutant(
         chapters.spending, _never, (f"{EVALUATE}.find_tips",)
     ),
     "a rolling window is a day too long": Mutant(
-        chapters.rolling, _a_day_longer, in_modules("rolling_span", "judging", "evaluate")
+        chapters.rolling,
+        _a_day_longer,
+        in_modules("rolling_span", JUDGEMENT, EVALUATE, PAIRS, TIPS),
     ),
     "a rolling window stands still": Mutant(chapters.rolling, _no_rolling_days, DAYS),
     "a rolling alert keeps a tip that the window has left": Mutant(
-        chapters.rolling, _never, (f"{EVALUATE}.renew_rolling_tips",)
+        chapters.rolling, _never, (f"{COMMIT}.renew_rolling_tips",)
     ),
     "the day's flips are put down to a period's end": Mutant(
         chapters.rolling, _day_is_period_end, DAYS
     ),
     "a period is judged on its last day": Mutant(
-        chapters.closing, _a_day_early, in_modules("due", "judging", "evaluate")
+        chapters.closing, _a_day_early, in_modules("due", JUDGEMENT)
     ),
     "empty periods are forgotten": Mutant(chapters.closing, _no_empty_periods, DAYS),
     "starts_on is ignored": Mutant(
-        chapters.closing, _from_the_beginning, in_modules("due", "judging", "evaluate")
+        chapters.closing, _from_the_beginning, in_modules("due", JUDGEMENT)
     ),
     "a period that ends is not judged": Mutant(chapters.closing, _no_days, DAYS),
     "late at a period's end goes by the new day": Mutant(
-        chapters.closing, _late_by_the_new_day, in_modules("is_late", "flips")
+        chapters.closing, _late_by_the_new_day, in_modules("is_late", JUDGEMENT)
     ),
     "what is judged at the end is news in its own period only": Mutant(
-        chapters.closing, _until_its_end, in_modules("active_until", "flips")
+        chapters.closing, _until_its_end, in_modules("active_until", JUDGEMENT)
     ),
     "lt is taken for lte": Mutant(
-        chapters.closing, _taken_for("lt", "lte"), (f"{RULES}.range_of",)
+        chapters.closing, _taken_for("lt", "lte"), in_modules("range_of", JUDGEMENT, RULES)
     ),
     "eq is taken for lte": Mutant(
-        chapters.closing, _taken_for("eq", "lte"), (f"{RULES}.range_of",)
+        chapters.closing, _taken_for("eq", "lte"), in_modules("range_of", JUDGEMENT, RULES)
     ),
     "net is spending minus income": Mutant(
-        chapters.closing, _net_is_spending, in_modules("total_of", "judging", "evaluate")
+        chapters.closing, _net_is_spending, in_modules("total_of", JUDGEMENT, EVALUATE)
     ),
-    "a count counts refunds": Mutant(chapters.closing, _every_row, (f"{ENGINE}.statements.sums",)),
+    "a count counts refunds": Mutant(chapters.closing, _every_row, (f"{ENGINE}.sql.sums",)),
     "all is taken for any": Mutant(
-        chapters.combinations, _joined_by("any"), (f"{RULES}.Rule.holds",)
+        chapters.combinations, _joined_by("any"), (f"{JUDGEMENT}.Rule.holds",)
     ),
     "any is taken for all": Mutant(
-        chapters.combinations, _joined_by("all"), (f"{RULES}.Rule.holds",)
+        chapters.combinations, _joined_by("all"), (f"{JUDGEMENT}.Rule.holds",)
     ),
     "other conditions start no revision": Mutant(
         chapters.combinations,
@@ -479,50 +520,64 @@ MUTANTS = {
         ("budget.models.threshold.Threshold.conditions_move",),
     ),
     "a parent counts its own rows only": Mutant(
-        chapters.tree, _no_subtrees, (f"{RULES}.Rules.subtrees",)
+        chapters.tree, _no_subtrees, (f"{JUDGEMENT}.Rules.subtrees",)
     ),
     "a parent counts its children but not theirs": Mutant(
-        chapters.tree, _only_children, (f"{RULES}.Rules.subtrees",)
+        chapters.tree, _only_children, (f"{JUDGEMENT}.Rules.subtrees",)
     ),
     "a category that moves is not evaluated": Mutant(
         chapters.tree, _only_hung, (f"{WRITES}.category_written",)
     ),
     "a rollover is not followed forward": Mutant(
-        chapters.rollover, _not_forward, (f"{JUDGING}.spans_of_row",)
+        chapters.rollover, _not_forward, (f"{JUDGEMENT}.spans_of_row",)
     ),
-    "a rollover's cap is ignored": Mutant(chapters.rollover, _no_cap, (f"{JUDGING}.carry",)),
+    "a rollover's cap is ignored": Mutant(
+        chapters.rollover, _no_cap, in_modules("carry", CHAIN, JUDGEMENT)
+    ),
+    "a row in the past leaves the balances since": Mutant(
+        chapters.long_chain, _balances_stay, in_modules("changed_since", COMMIT, EVALUATE)
+    ),
+    "what is older than a block is forgotten": Mutant(
+        chapters.long_chain, _nothing_carried_in, in_modules("balance_before", CHAIN, BALANCES)
+    ),
+    "a row in the past is followed to the end of its block": Mutant(
+        chapters.long_chain, _no_later_pairs, in_modules("renew", COMMIT, EVALUATE)
+    ),
+    "periods without rows leave nothing over": Mutant(
+        chapters.long_chain, _gaps_add_nothing, in_modules("carry_empty", CHAIN)
+    ),
     "a debt is forgiven": Mutant(
-        chapters.rollover, _no_debts, in_modules("limit_of", "judging", "evaluate")
+        chapters.rollover, _no_debts, in_modules("limit_of", JUDGEMENT, EVALUATE)
     ),
     "a rollover begins a period too early": Mutant(
-        chapters.rollover, _one_link_more, (f"{JUDGING}.windows_of_chain",)
+        chapters.rollover, _a_period_too_early, in_modules("first_of", CHAIN, JUDGEMENT, RULES)
     ),
     "levels stay that a limit carried back to nothing is without": Mutant(
-        chapters.rollover, _levels_stay, in_modules("verdicts", "flips")
+        chapters.rollover, _levels_stay, in_modules("verdicts", JUDGEMENT)
     ),
     "a forecast resolves right below its limit": Mutant(
-        chapters.forecast, _closed_in_between, (f"{JUDGING}.forecast_verdict",)
+        chapters.forecast, _closed_in_between, (f"{JUDGEMENT}.forecast_verdict",)
     ),
     "a forecast is given from the first day": Mutant(
-        chapters.forecast, _from_the_first_day, in_modules("forecast_given", "judging")
+        chapters.forecast, _from_the_first_day, in_modules("forecast_given", JUDGEMENT)
     ),
     "a forecast is rounded down": Mutant(
-        chapters.forecast, _rounded_down, in_modules("forecast_of", "judging", "evaluate")
+        chapters.forecast, _rounded_down, in_modules("forecast_of", JUDGEMENT, EVALUATE)
     ),
     "a snooze ends with the episode": Mutant(
-        chapters.verbs_and_days, _woken, (f"{EVALUATE}.write_flips",)
+        chapters.verbs_and_days, _woken, in_modules("write_flips", COMMIT, EVALUATE)
     ),
     "the tick forgets users with periods that end": Mutant(
         chapters.verbs_and_days, _tick_forgets, (f"{ENGINE}.tick.pairs_of_day",)
     ),
     "an explanation leaves out refunds": Mutant(
-        chapters.spending, _no_refunds, (f"{ENGINE}.explain.types_of",)
+        chapters.spending, _no_refunds, (f"{ANSWERS}.explain.types_of",)
     ),
     "a page of an explanation repeats a row": Mutant(
-        chapters.spending, _twice, (f"{ENGINE}.explain.counting",)
+        chapters.spending, _twice, (f"{ANSWERS}.explain.counting",)
     ),
     "all levels reached at once have one message": Mutant(
-        chapters.spending, _no_words, (f"{ENGINE}.answers.level_words",)
+        chapters.spending, _no_words, (f"{ANSWERS}.words.level_words",)
     ),
     "nothing is kept of what an edit ends": Mutant(
         chapters.combinations, _never, (f"{WRITES}.keep_revision",)

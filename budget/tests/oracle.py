@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from budget.tests.oracle_rules import (
     FORECAST,
-    LONGEST_CHAIN,
     ONE_DAY,
     ONE_TRANSACTION,
     SIGNS,
@@ -125,13 +124,23 @@ class Book:
     # What counts
 
     def within(self, category: int, root: int | None) -> bool:
-        """Whether a category lies in the subtree of another; None is the root of all."""
+        """Whether a category is in the subtree of another; None is the root of all."""
         at: int | None = category
         while at is not None:
             if root in (None, at):
                 return True
             at = self.parents.get(at)
         return False
+
+    def limits_above(self, *categories: int | None) -> frozenset[int]:
+        """The thresholds on some categories or on what those lie under: rows have come or gone."""
+        return frozenset(
+            limit.id
+            for limit in self.limits.values()
+            for term in limit.terms
+            for category in categories
+            if None not in (category, term.category) and self.within(category or 0, term.category)
+        )
 
     def share(self, limit: Limit, term: Term, row: Row) -> int | None:
         """What a row adds to a term's total; None where it does not count."""
@@ -157,7 +166,7 @@ class Book:
         return [sum(self.share(limit, term, row) or 0 for row in rows) for term in limit.terms]
 
     def total(self, limit: Limit, rows: Iterable[Row]) -> int | None:
-        """The total of a simple threshold; a combination has none of its own."""
+        """The total of a simple threshold; a combination has none."""
         return None if limit.conditions else self.totals(limit, rows)[0]
 
     def present(self, limit: Limit, span: Span) -> list[Row]:
@@ -206,18 +215,18 @@ class Book:
         """The limit of the period around a day: the amount, and what the ones before left over."""
         if limit.amount is None or limit.rollover_from is None or not limit.rollover:
             return limit.amount
-        first, _ = self.period(limit.rollover_from, limit.type)
-        if day < first:
-            return limit.amount
-        chain = [self.span(limit, day)]
-        while chain[-1].start > first and len(chain) <= LONGEST_CHAIN:
-            chain.append(self.span(limit, chain[-1].start - ONE_DAY))
+        spent: dict[date, int] = {}
+        for row in self.counting(limit):
+            start, _ = self.period(row.date, limit.type)
+            spent[start] = spent.get(start, 0) + self.totals(limit, [row])[0]
         at = limit.amount
-        for span in reversed(chain[1:]):
-            carry = at - self.totals(limit, self.present(limit, span))[0]
+        start, end = self.period(limit.rollover_from, limit.type)
+        while end <= day:
+            carry = at - spent.get(start, 0)
             if limit.rollover_cap is not None:
                 carry = max(-limit.rollover_cap, min(limit.rollover_cap, carry))
             at = limit.amount + carry
+            start, end = self.period(end, limit.type)
         return at
 
     # Forecast
@@ -354,10 +363,7 @@ class Book:
         limit = self.limits[key.threshold]
         if limit.rollover_from is not None:
             begin, _ = self.period(limit.rollover_from, limit.type)
-            for _ in range(LONGEST_CHAIN):
-                if span.first > begin:
-                    first, _ = self.period(span.first - ONE_DAY, limit.type)
-                    span = span._replace(first=first)
+            span = span._replace(first=min(begin, span.first))
         return any(self.counts(limit, row) and span.has(row) for row in write.rows)
 
     def cause(self, write: Write, key: Key, span: Span) -> str:
@@ -432,7 +438,7 @@ class Book:
         """The flips, between two days, of an account that got a threshold before all its rows.
 
         The rows come each on its day; the account is looked at on the day before the first, and on
-        the day after the last, or today. Told are the day, the flip, and whether it was late.
+        the day after the last, or today. The answer has the day, the flip, and whether it was late.
         """
         rows = sorted((row for row in self.rows.values() if row.date <= last), key=in_order)
         eve = first - ONE_DAY
@@ -488,7 +494,7 @@ class Book:
 
 
 class Oracle:
-    """Several users' books and every operation on them; ids come from whoever plays along."""
+    """Several users' books and every operation on them; ids come from the caller."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -575,21 +581,22 @@ class Oracle:
     def merge(self, user: int, source: int, target: int, cause: str) -> None:
         """Move everything of one category to another, with no new revision."""
         book = self.write(user)
+        above = book.parents.get(source)
         book.rename_category(source, target)
-        book.commit(Write(cause, everything=True, in_order=True))
+        book.commit(Write(cause, limits=book.limits_above(above, target), in_order=True))
 
     def reparent(self, user: int, category: int, parent: int | None, cause: str) -> None:
         """Hang a category under another; None: under none."""
         if parent == self.books[user].parents.get(category):
             return
         book = self.write(user)
-        book.parents.pop(category, None)
+        above = book.parents.pop(category, None)
         if parent is not None:
             book.parents[category] = parent
-        book.commit(Write(cause, everything=True, in_order=True))
+        book.commit(Write(cause, limits=book.limits_above(above, parent), in_order=True))
 
     def save_settings(self, user: int, settings: Settings, cause: str) -> None:
-        """Cut every period anew; another time zone may put the user's date a day back."""
+        """Cut all periods again; another time zone may put the user's date a day back."""
         book = self.write(user)
         if settings == book.settings:
             book.commit()

@@ -23,7 +23,6 @@ SIGNS = {
     "count": {"spending": 1},
 }
 ONE_TRANSACTION = 100
-LONGEST_CHAIN = 24
 FORECAST = 0
 
 
@@ -121,7 +120,7 @@ class Limit:
         return self.type, self.days, *simple, self.rollover, self.rollover_cap, self.rollover_from
 
     def levels_in_force(self, amount: int | None) -> tuple[int, ...]:
-        """The levels that can hold at an amount: for gte with amount 0 that is 100 alone."""
+        """The levels that can hold at an amount: for gte with amount 0 only 100."""
         if self.conditions or self.closing or (self.operator == "gte" and not amount):
             return (100,)
         return tuple(sorted(self.levels))

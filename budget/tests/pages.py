@@ -6,9 +6,10 @@ from typing import Any
 
 from django.contrib.messages import get_messages
 from django.db import models
+from django.test import Client
 from django.urls import reverse
 
-from financial_alerts.admin.links import page_url
+from support.links import page_url
 
 
 def add_url(model: type[models.Model]) -> str:
@@ -22,3 +23,10 @@ def delete_url(row: models.Model) -> str:
 def told(response: Any) -> list[str]:
     """The messages that the next page shows."""
     return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def seen(client: Client, url: str) -> dict[str, str]:
+    """The version of the row that a change page shows, as its form sends it back."""
+    context = client.get(url).context
+    form = context["adminform"].form if context and "adminform" in context else None
+    return {"seen": form.initial["seen"]} if form and "seen" in form.fields else {}

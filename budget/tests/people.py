@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,12 +20,11 @@ from budget.models import (
 )
 
 
-@contextmanager
-def clock(day: str, hour: int = 12) -> Iterator[None]:
-    """Let it be that day, in UTC."""
-    now = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).replace(hour=hour)
-    with mock.patch("django.utils.timezone.now", return_value=now):
-        yield
+def at(moment: str | date) -> mock._patch[mock.MagicMock]:
+    """Stop the clock at a time in UTC; a day means its noon. A ledger's day never goes back."""
+    text = str(moment)
+    now = datetime.fromisoformat(text if len(text) > 10 else f"{text} 12:00").replace(tzinfo=UTC)
+    return mock.patch("django.utils.timezone.now", return_value=now)
 
 
 def make_user(name: str = "alice") -> User:

@@ -12,13 +12,13 @@ from unittest.mock import patch
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from accounts.models import Profile
 from budget import engine
 from budget.models import (
     Alert,
     Category,
     Condition,
     Conflict,
+    Profile,
     Threshold,
     Transaction,
     TransactionType,
@@ -101,7 +101,7 @@ class Play:
     def look(self, user: int) -> None:
         """Read, which brings `as_of` up to date."""
         with self.writing():
-            engine.read_ledger(user)
+            engine.move_to_today(user)
         self.oracle.look(user)
 
     def tick(self) -> None:
@@ -131,7 +131,7 @@ class Play:
         return row.pk
 
     def edit(self, user: int, pk: int, *, partial: bool = False, **changes: Any) -> None:
-        """Load a transaction, change it and save it, whole or the changed columns alone."""
+        """Load a transaction, change it and save it, whole or only the changed columns."""
         row = Transaction.objects.get(pk=pk)
         self._apply(row, changes)
         if partial:
@@ -282,7 +282,7 @@ class Play:
         return 1 + max((self.height(user, child) for child in self.children(user, pk)), default=0)
 
     def fits_under(self, user: int, pk: int, parent: int) -> bool:
-        """Whether a category may hang there: no cycle, not too deep, the built-in one alone."""
+        """Whether a category may hang there: no cycle, not too deep, not the built-in one."""
         if self.owned[user][0] in (pk, parent):
             return False
         below = self.oracle.books[user].within(parent, pk)

@@ -5,7 +5,7 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from accounts.models import ApiToken
+from accounts.models import ApiToken, Device
 from budget.engine import delete_account, raise_custom_alert, reconcile
 from budget.models import IdempotentAnswer
 from budget.tests.people import limit, make_user, spend
@@ -15,11 +15,17 @@ pytestmark = pytest.mark.django_db
 
 def everything(user: User) -> None:
     threshold = limit(user, "1", of="Groceries")
+    spend(user, "5", external_id="gone").delete()
     spend(user, "5")
+    category = threshold.category
+    assert category is not None
+    category.name = "Market"
+    category.save()
     threshold.type = "weekly"
     threshold.save()
     raise_custom_alert(user.pk, "Look at this")
     ApiToken.issue(user, "phone")
+    Device.note(user.pk, "Phone", "192.0.2.1")
     IdempotentAnswer.objects.create(
         user=user, method="POST", path="/", key="a", digest="b", created_at=timezone.now()
     )

@@ -4,44 +4,45 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Profile
-from budget.engine import (
-    acknowledge,
-    describe_alerts,
-    describe_thresholds,
-    raise_custom_alert,
-    read_ledger,
-)
-from budget.engine.answers import AlertDict
-from budget.models import Alert, AlertEvent, Ledger, Threshold, ThresholdRevision
-from budget.tests.people import clock, combine, limit, make_user, spend
+from budget.answers.shapes import AlertDict
+from budget.engine import acknowledge, move_to_today, raise_custom_alert
+from budget.models import Alert, AlertEvent, Ledger, Profile, Threshold, ThresholdRevision
+from budget.tests.people import at, combine, limit, make_user, spend
+from budget.tests.shown import alerts_shown, thresholds_shown
 
 pytestmark = pytest.mark.django_db
 
 
 def told(user: User) -> dict[int | None, AlertDict]:
     """The user's alerts by level."""
-    alerts = describe_alerts(read_ledger(user.pk), list(Alert.objects.filter(user=user)))
+    alerts = alerts_shown(move_to_today(user.pk), list(Alert.objects.filter(user=user)))
     return {alert["level"]: alert for alert in alerts}
 
 
 @pytest.mark.parametrize(
     ("type", "message"),
     [
-        ("daily", "Food: 162.40 of 150.00 spent on 7 March 2018, 108 %"),
-        ("weekly", "Food: 162.40 of 150.00 spent in the week of 5 March 2018, 108 %"),
-        ("monthly", "Food: 162.40 of 150.00 spent in March 2018, 108 %"),
-        ("quarterly", "Food: 162.40 of 150.00 spent in quarter 1 of 2018, 108 %"),
-        ("yearly", "Food: 162.40 of 150.00 spent in 2018, 108 %"),
+        ("daily", "Food: limit reached, 162.40 of 150.00 USD spent on 7 March 2018, 108 %"),
+        (
+            "weekly",
+            "Food: limit reached, 162.40 of 150.00 USD spent in the week of 5 March 2018, 108 %",
+        ),
+        ("monthly", "Food: limit reached, 162.40 of 150.00 USD spent in March 2018, 108 %"),
+        (
+            "quarterly",
+            "Food: limit reached, 162.40 of 150.00 USD spent in quarter 1 of 2018, 108 %",
+        ),
+        ("yearly", "Food: limit reached, 162.40 of 150.00 USD spent in 2018, 108 %"),
         (
             "transaction",
-            "Food: 162.40 in one transaction on 7 March 2018, limit 150.00, 108 %",
+            "Food: limit reached, 162.40 of 150.00 USD in one transaction on 7 March 2018, 108 %",
         ),
     ],
 )
@@ -51,7 +52,7 @@ def test_a_message_reads_well(type: str, message: str) -> None:
     spend(alice, "162.40", "2018-03-07")
     found = told(alice)
     assert found[100]["message"] == message
-    assert found[80]["message"] == f"{message} (level 80)"
+    assert found[80]["message"] == message.replace("limit", "80 % of the limit")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,10 @@ def test_a_message_tells_the_days_where_the_months_begin_on_another_day(
     profile.save()
     limit(alice, "150", type, name="Food", levels=[100])
     spend(alice, "162.40", "2018-03-07")
-    assert told(alice)[100]["message"] == f"Food: 162.40 of 150.00 spent {when}, 108 %"
+    assert (
+        told(alice)[100]["message"]
+        == f"Food: limit reached, 162.40 of 150.00 USD spent {when}, 108 %"
+    )
 
 
 def test_a_combination_names_what_holds() -> None:
@@ -86,26 +90,26 @@ def test_a_combination_names_what_holds() -> None:
     rent = spend(alice, "7", to="Rent")
 
     def messages() -> set[str]:
-        alerts = describe_alerts(read_ledger(alice.pk), list(Alert.objects.filter(user=alice)))
+        alerts = alerts_shown(move_to_today(alice.pk), list(Alert.objects.filter(user=alice)))
         return {alert["message"] for alert in alerts}
 
     when = "in March 2018"
-    words = "Rent 7.00 spent, at least 0.00", "Food 9.00 spent, more than 5.00"
+    words = "Rent 7.00 USD spent, more than 0.00", "Food 9.00 USD spent, more than 5.00"
     three = (*words, "3 expenses, at least 2")
     assert messages() == {
         f"Any: {' or '.join(three)}, {when}",
         f"All: {' and '.join(words)}, {when}",
     }
     rent.delete()
-    two = "Food 9.00 spent, more than 5.00 or 2 expenses, at least 2"
-    none = "Rent 0.00 spent, at least 0.00", words[1]
-    assert messages() == {f"Any: {two}, {when}", f"All: {' and '.join(none)}, {when}"}
+    two = "Food 9.00 USD spent, more than 5.00 or 2 expenses, at least 2"
+    none = "Rent 0.00 USD spent, not more than 0.00", words[1]
+    assert messages() == {f"Any: {two}, {when}", f"All, ended: now {' and '.join(none)}, {when}"}
     food.delete()
-    none = none[0], "Food 0.00 spent, more than 5.00"
-    three = (*none, "1 expenses, at least 2")
+    none = none[0], "Food 0.00 USD spent, not more than 5.00"
+    three = (*none, "1 expense, not at least 2")
     assert messages() == {
-        f"Any: {' or '.join(three)}, {when}",
-        f"All: {' and '.join(none)}, {when}",
+        f"Any, ended: now {' or '.join(three)}, {when}",
+        f"All, ended: now {' and '.join(none)}, {when}",
     }
 
 
@@ -114,27 +118,178 @@ def test_a_message_of_a_level_below_100_says_approaching_until_the_limit_is_reac
     limit(alice, "150", name="Food")
     spend(alice, "130")
     assert told(alice)[80]["message"] == (
-        "Food, approaching: 130.00 of 150.00 spent in March 2018, 86 % (level 80)"
+        "Food, approaching: 80 % of the limit reached, "
+        "130.00 of 150.00 USD spent in March 2018, 86 %"
     )
     spend(alice, "20")
     assert told(alice)[80]["message"] == (
-        "Food: 150.00 of 150.00 spent in March 2018, 100 % (level 80)"
+        "Food: 80 % of the limit reached, 150.00 of 150.00 USD spent in March 2018, 100 %"
     )
 
 
 def test_one_row_that_jumps_all_levels_gives_each_a_message_of_its_own() -> None:
-    with clock("2018-03-10"):
+    with at("2018-03-10"):
         alice = make_user()
         limit(alice, "100", name="Food", levels=[50, 100, 150], forecast=True)
         spend(alice, "200")
         messages = {level: alert["message"] for level, alert in told(alice).items()}
-    spent = "Food: 200.00 of 100.00 spent in March 2018, 200 %"
+    spent = "200.00 of 100.00 USD spent in March 2018, 200 %"
     assert messages == {
-        None: "Food: 620.00 of 100.00 forecast in March 2018, 620 %",
-        50: f"{spent} (level 50)",
-        100: spent,
-        150: f"{spent} (level 150)",
+        None: "Food: 620.00 of 100.00 USD forecast in March 2018, 620 %",
+        50: f"Food: 50 % of the limit reached, {spent}",
+        100: f"Food: limit reached, {spent}",
+        150: f"Food: 150 % of the limit reached, {spent}",
     }
+
+
+ROW = {"to": "Food", "day": "2018-03-07"}
+# A threshold, the row that opens an alert of it, and the message: open, and without that row.
+KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "gte": (
+        {"amount": "150"},
+        {"amount": "162.40"},
+        "X: limit reached, 162.40 of 150.00 EUR spent in March 2018, 108 %",
+        "X, ended: limit reached at 162.40 of 150.00 EUR; "
+        "now 0.00 of 150.00 EUR spent in March 2018, 0 %",
+    ),
+    "gt": (
+        {"amount": "150", "operator": "gt", "levels": [80]},
+        {"amount": "130"},
+        "X, approaching: 80 % of the limit passed, 130.00 of 150.00 EUR spent in March 2018, 86 %",
+        "X, ended: 80 % of the limit passed at 130.00 of 150.00 EUR; "
+        "now 0.00 of 150.00 EUR spent in March 2018, 0 %",
+    ),
+    "rolling": (
+        {"amount": "150", "type": "rolling", "days": 7},
+        {"amount": "150"},
+        "X: limit reached, 150.00 of 150.00 EUR spent in the last 7 days, 100 %",
+        "X, ended: limit reached at 150.00 of 150.00 EUR; "
+        "now 0.00 of 150.00 EUR spent in the last 7 days, 0 %",
+    ),
+    "transaction": (
+        {"amount": "150", "type": "transaction"},
+        {"amount": "150"},
+        "X: limit reached, 150.00 of 150.00 EUR in one transaction on 7 March 2018, 100 %",
+        "X, ended: limit reached at 150.00 of 150.00 EUR; "
+        "now 0.00 of 150.00 EUR in one transaction on 7 March 2018, 0 %",
+    ),
+    "count": (
+        {"amount": "1", "measure": "count"},
+        {"amount": "9"},
+        "X: limit reached, 1 of 1 expense in March 2018, 100 %",
+        "X, ended: limit reached at 1 of 1; now 0 of 1 expense in March 2018, 0 %",
+    ),
+    "income": (
+        {"amount": "150", "measure": "income"},
+        {"amount": "150", "type": "income"},
+        "X: limit reached, 150.00 of 150.00 EUR earned in March 2018, 100 %",
+        "X, ended: limit reached at 150.00 of 150.00 EUR; "
+        "now 0.00 of 150.00 EUR earned in March 2018, 0 %",
+    ),
+    "net": (
+        {"amount": "150", "measure": "net", "type": "weekly"},
+        {"amount": "150", "type": "income"},
+        "X: limit reached, 150.00 of 150.00 EUR net in the week of 5 March 2018, 100 %",
+        "X, ended: limit reached at 150.00 of 150.00 EUR; "
+        "now 0.00 of 150.00 EUR net in the week of 5 March 2018, 0 %",
+    ),
+    "late": (
+        {"amount": "150"},
+        {"amount": "150", "day": "2018-02-07"},
+        "X: limit reached, 150.00 of 150.00 EUR spent in February 2018, 100 %",
+        "X, ended: limit reached at 150.00 of 150.00 EUR; "
+        "now 0.00 of 150.00 EUR spent in February 2018, 0 %",
+    ),
+    "eq": (
+        {"amount": "150", "operator": "eq", "starts_on": date(2018, 2, 1)},
+        {"amount": "150", "day": "2018-02-07"},
+        "X: 150.00 EUR spent in February 2018, exactly 150.00",
+        "X, ended: 150.00 EUR spent, exactly 150.00; "
+        "now 0.00 of 150.00 EUR spent in February 2018, 0 %",
+    ),
+    "rollover": (
+        {"amount": "50", "rollover": True, "rollover_from": date(2018, 2, 1), "levels": [100]},
+        {"amount": "100"},
+        "X: limit reached, 100.00 of 100.00 EUR spent in March 2018, 100 %",
+        "X, ended: limit reached at 100.00 of 100.00 EUR; "
+        "now 0.00 of 100.00 EUR spent in March 2018, 0 %",
+    ),
+}
+
+
+@pytest.mark.parametrize(("threshold", "row", "opened", "ended"), KINDS.values(), ids=KINDS.keys())
+def test_a_message_says_that_an_alert_has_ended_with_the_numbers_of_then_and_now(
+    threshold: dict[str, Any], row: dict[str, Any], opened: str, ended: str
+) -> None:
+    with at("2018-03-08"):
+        alice = make_user()
+        profile = Profile.objects.get(user=alice)
+        profile.currency = "EUR"
+        profile.save()
+        limit(alice, **{"name": "X", "type": "monthly", "levels": [100], **threshold})
+        stored = spend(alice, **{**ROW, **row})
+        assert [alert["message"] for alert in told(alice).values()] == [opened]
+        stored.delete()
+        assert [alert["message"] for alert in told(alice).values()] == [ended]
+
+
+def test_what_lte_and_lt_have_found_ends_when_it_is_no_longer_so() -> None:
+    with at("2018-03-08"):
+        alice = make_user()
+        limit(alice, "5", operator="lte", name="Quiet", starts_on=date(2018, 2, 1))
+        assert told(alice)[100]["message"] == "Quiet: 0.00 USD spent in February 2018, at most 5.00"
+        spend(alice, "6", "2018-02-03")
+        assert told(alice)[100]["message"] == (
+            "Quiet, ended: 0.00 USD spent, at most 5.00; "
+            "now 6.00 of 5.00 USD spent in February 2018, 120 %"
+        )
+
+
+def test_a_forecast_that_has_ended_says_what_was_forecast() -> None:
+    with at("2018-03-10"):
+        alice = make_user()
+        limit(alice, "100", name="Fun", forecast=True, levels=[100])
+        row = spend(alice, "50")
+        row.amount = Decimal("10")
+        row.save()
+        assert told(alice)[None]["message"] == (
+            "Fun, ended: 155.00 of 100.00 USD forecast when it opened; "
+            "now 31.00 of 100.00 USD forecast in March 2018, 31 %"
+        )
+
+
+def test_an_alert_that_opens_again_says_so_and_tells_of_the_last_time() -> None:
+    alice = make_user()
+    limit(alice, "100", name="Food", levels=[100])
+    for amount in ("110", "130"):
+        row = spend(alice, amount)
+        assert told(alice)[100]["message"] == (
+            f"Food: limit reached, {amount}.00 of 100.00 USD spent in March 2018, {amount} %"
+        )
+        row.delete()
+        assert told(alice)[100]["message"] == (
+            f"Food, ended: limit reached at {amount}.00 of 100.00 USD; "
+            "now 0.00 of 100.00 USD spent in March 2018, 0 %"
+        )
+
+
+def test_an_ending_that_the_numbers_do_not_explain_says_why() -> None:
+    alice = make_user()
+    threshold = limit(alice, "100", name="Food", levels=[100])
+    spend(alice, "110")
+    now = "limit reached at 110.00 of 100.00 USD; now 110.00 of"
+    threshold.amount = Decimal("200")
+    threshold.save()
+    assert told(alice)[100]["message"] == (
+        f"Food, ended because the threshold was changed: {now} 200.00 USD spent in March 2018, 55 %"
+    )
+    threshold.amount = Decimal("100")
+    threshold.save()
+    threshold.delete()
+    assert told(alice)[100]["message"] == (
+        "Food, ended because the threshold was deleted: "
+        f"{now} 100.00 USD spent in March 2018, 110 %"
+    )
 
 
 def test_a_limit_of_zero_has_no_percent() -> None:
@@ -143,7 +298,7 @@ def test_a_limit_of_zero_has_no_percent() -> None:
     spend(alice, "9")
     alert = told(alice)[100]
     assert alert["percent"] is None
-    assert alert["message"] == "Films: 9.00 of 0.00 spent in March 2018"
+    assert alert["message"] == "Films: limit reached, 9.00 of 0.00 USD spent in March 2018"
 
 
 def test_numbers_are_as_they_are_now_and_then_as_they_were() -> None:
@@ -160,9 +315,15 @@ def test_numbers_are_as_they_are_now_and_then_as_they_were() -> None:
     assert alert["transaction"] == tipping.pk
 
 
-@pytest.mark.parametrize(("kept", "total"), [(True, 160), (False, 110)])
+@pytest.mark.parametrize(
+    ("kept", "total", "words"),
+    [
+        (True, 160, "limit reached at 110.00 of 100.00 USD; now"),
+        (False, 110, "110.00 of 100.00 USD spent when it opened; at its end"),
+    ],
+)
 def test_an_alert_of_an_earlier_revision_is_told_by_that_where_it_is_kept(
-    kept: bool, total: int
+    kept: bool, total: int, words: str
 ) -> None:
     alice = make_user()
     threshold = limit(alice, "100", levels=[100])
@@ -174,10 +335,13 @@ def test_an_alert_of_an_earlier_revision_is_told_by_that_where_it_is_kept(
     spend(alice, "50")
     spend(alice, "50", "2018-04-01")
     first = Alert.objects.get(revision=1)
-    [alert] = describe_alerts(read_ledger(alice.pk), [first])
+    [alert] = alerts_shown(move_to_today(alice.pk), [first])
     assert (alert["status"], alert["total"]) == ("resolved", f"{total}.00")
     assert alert["percent"] == total
-    assert alert["message"] == f"monthly: {total}.00 of 100.00 spent in March 2018, {total} %"
+    assert alert["message"] == (
+        f"monthly, ended because the threshold was changed: {words} "
+        f"{total}.00 of 100.00 USD spent in March 2018, {total} %"
+    )
 
 
 def test_an_alert_of_periods_cut_otherwise_still_sums_its_own_days() -> None:
@@ -189,35 +353,35 @@ def test_an_alert_of_periods_cut_otherwise_still_sums_its_own_days() -> None:
     profile.save()
     spend(alice, "7", "2018-03-02")
     old = Alert.objects.get(period_start=date(2018, 3, 1))
-    [alert] = describe_alerts(read_ledger(alice.pk), [old])
+    [alert] = alerts_shown(move_to_today(alice.pk), [old])
     assert (alert["status"], alert["total"]) == ("resolved", "117.00")
 
 
 def test_active_means_open_and_now() -> None:
-    with clock("2026-03-10"):
+    with at("2026-03-10"):
         alice = make_user()
         limit(alice, "100", levels=[100])
         spend(alice, "100", "2026-03-01")
         spend(alice, "100", "2026-02-01")
         active = {a.period_start: a for a in Alert.objects.all()}
-        described = describe_alerts(read_ledger(alice.pk), list(active.values()))
+        described = alerts_shown(move_to_today(alice.pk), list(active.values()))
     assert {(a["period_start"], a["active"], a["late"]) for a in described} == {
         ("2026-03-01", True, False),
         ("2026-02-01", False, True),
     }
-    with clock("2026-04-01"):
+    with at("2026-04-01"):
         assert not any(a["active"] for a in told(alice).values())
     assert Ledger.objects.get().as_of == date(2026, 4, 1)
 
 
 def test_a_threshold_shows_where_it_stands_today() -> None:
-    with clock("2026-03-10"):
+    with at("2026-03-10"):
         alice = make_user()
         limit(alice, "100", of="Food")
         limit(alice, "100", "transaction")
         spend(alice, "85.50", "2026-03-31", to="Food")
-        food, single = describe_thresholds(
-            read_ledger(alice.pk), list(Threshold.objects.select_related("category"))
+        food, single = thresholds_shown(
+            move_to_today(alice.pk), list(Threshold.objects.select_related("category"))
         )
     assert food["current"] == {
         "period_start": "2026-03-01",
@@ -250,11 +414,11 @@ def test_describing_two_or_two_hundred_takes_the_same_number_of_queries() -> Non
         spend(alice, "2", f"2018-03-{day:02}")
     alerts = list(Alert.objects.all())
     assert len(alerts) == 112
-    ledger = read_ledger(alice.pk)
+    ledger = move_to_today(alice.pk)
     counts = []
     for some in (alerts[:1] + alerts[-1:], alerts):
         with CaptureQueriesContext(connection) as queries:
-            describe_alerts(ledger, some)
+            alerts_shown(ledger, some)
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 3
 

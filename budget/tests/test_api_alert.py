@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from budget.models import Alert, AlertEvent
-from budget.tests.base import ApiTestCase, at, turn_back_the_day
-from budget.tests.people import limit, spend
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from budget.models import Alert, AlertEvent, Threshold
+from budget.tests.base import ApiTestCase, turn_back_the_day
+from budget.tests.people import at, limit, spend
 
 PATH = "/api/alert"
 
@@ -58,23 +61,19 @@ class ListTestCase(ApiTestCase):
     def test_alerts_of_a_deleted_threshold_stay_readable_by_its_id(self) -> None:
         self.delete("/api/threshold/food")
         self.assertEqual(len(self.found(f"threshold={self.groceries.pk}")), 3)
-        self.get(f"{PATH}?threshold=food", status=404)
+        self.wrong_parameters(f"{PATH}?threshold=food")
 
-    def test_filters_that_name_what_is_not_there_are_404(self) -> None:
+    def test_a_threshold_that_is_not_there_is_named_whoever_has_it(self) -> None:
         theirs = limit(self.charlie, "5.00", slug="theirs")
-        for query in (
-            f"threshold={theirs.pk}",
-            "threshold=theirs",
-            "threshold=0",
-            f"threshold={2**63}",
-            f"threshold={10**18}",
-            f"threshold={'9' * 5000}",
-            "threshold=FOOD",
-            "threshold=-1",
-            f"user={self.charlie.pk}",
-        ):
-            with self.subTest(query[:20]):
-                self.get(f"{PATH}?{query}", status=404)
+        for value in (str(theirs.pk), "theirs", "0", str(2**63), str(10**18), "FOOD", "-1"):
+            with self.subTest(value):
+                self.assertEqual(
+                    self.wrong_parameters(f"{PATH}?threshold={value}"),
+                    {"threshold": f'There is no threshold "{value}".'},
+                )
+        long = self.wrong_parameters(f"{PATH}?threshold={'9' * 5000}")["threshold"]
+        self.assertEqual(long, f'There is no threshold "{"9" * 100}...".')
+        self.get(f"{PATH}?user={self.charlie.pk}", status=404)
 
     def test_wrong_parameters_are_named_all_at_once(self) -> None:
         self.assertEqual(
@@ -92,11 +91,115 @@ class ListTestCase(ApiTestCase):
         self.assertGreater(Alert.objects.filter(threshold=every).count(), 200)
         self.assertGreater(Alert.objects.filter(threshold=single).count(), 100)
         for rows in (2, 200):
-            with self.subTest(rows), self.assertNumQueries(7):
+            with self.subTest(rows), self.assertNumQueries(4):
                 self.assertEqual(len(self.ids(f"{PATH}?threshold=every&limit={rows}")), rows)
         for rows in (2, 100):
-            with self.subTest(rows), self.assertNumQueries(7):
+            with self.subTest(rows), self.assertNumQueries(4):
                 self.assertEqual(len(self.ids(f"{PATH}?threshold=single&limit={rows}")), rows)
+
+
+class HighestTestCase(ApiTestCase):
+    """highest=true tells each limit once a period: by its worst level."""
+
+    def setUp(self) -> None:
+        self.stand_at("2018-03-10T12:00:00")
+        levels = [50, 80, 100]
+        limit(self.alice, "100", of="Food", slug="food", levels=levels, forecast=True)
+        limit(self.alice, "10", "transaction", slug="single", levels=[100, 200])
+        self.first = spend(self.alice, "90", to="Food")
+        spend(self.alice, "15", to="Food")
+        spend(self.alice, "85", "2018-02-05", to="Food")
+        spend(self.alice, "30", "2018-01-05", to="Food").delete()
+        self.gone = spend(self.alice, "85", "2017-12-05", to="Food")
+        self.gone.delete()
+        self.own = self.post(PATH, {"message": "Ask the bank", "threshold": "food"})["id"]
+
+    def shown(self, query: str = "") -> list[tuple[str | None, int | None, str]]:
+        items = self.get(f"{PATH}?highest=true{query}")["items"]
+        return [(item["period_start"], item["level"], item["status"]) for item in items]
+
+    def test_only_the_highest_open_level_of_a_limit_is_listed(self) -> None:
+        self.assertEqual(
+            self.shown("&threshold=food&status=open"),
+            [
+                (None, None, "open"),  # the user's own
+                ("2018-02-01", 80, "open"),
+                ("2018-03-01", 100, "open"),
+                ("2018-03-01", None, "open"),  # the forecast
+            ],
+        )
+        self.assertEqual(
+            self.shown("&threshold=food&kind=threshold&active=true"), [("2018-03-01", 100, "open")]
+        )
+
+    def test_each_single_transaction_has_its_own(self) -> None:
+        # Of the two rows of March both have reached both levels, or one.
+        self.assertEqual(
+            sorted(self.shown("&threshold=single&period=2018-03-05")),
+            [("2018-03-05", 100, "open"), ("2018-03-05", 200, "open")],
+        )
+
+    def test_of_what_has_ended_the_highest_is_listed_beside_what_is_open(self) -> None:
+        december = "&threshold=food&period=2017-12-05"
+        self.assertEqual(self.shown(december), [("2017-12-01", 80, "resolved")])
+        spend(self.alice, "55", "2017-12-05", to="Food")
+        self.assertEqual(
+            sorted(self.shown(december)),
+            [("2017-12-01", 50, "open"), ("2017-12-01", 80, "resolved")],
+        )
+
+    def test_other_filters_do_not_bring_back_a_lower_level(self) -> None:
+        alert = Alert.objects.get(
+            threshold__slug="food", period_start="2018-03-01", level=100, status="open"
+        )
+        self.patch(f"{PATH}/{alert.pk}", {"acknowledged": True})
+        march = "&threshold=food&period=2018-03-05&kind=threshold"
+        self.assertEqual(self.shown(f"{march}&acknowledged=false"), [])
+        self.assertEqual(self.shown(f"{march}&level=80"), [])
+        self.assertEqual(self.shown(f"{march}&level=100"), [("2018-03-01", 100, "open")])
+
+    def test_pages_and_count_are_those_of_the_shorter_list(self) -> None:
+        whole = self.ids(f"{PATH}?highest=true")
+        self.assertLess(len(whole), len(self.ids(PATH)))
+        found = self.get(f"{PATH}?highest=true&limit=2&count=true")
+        self.assertEqual(found["count"], len(whole))
+        self.assertEqual(self.walk_ids(f"{PATH}?highest=true&limit=2", "next")[0], whole)
+        self.assertEqual(self.ids(f"{PATH}?highest=false"), self.ids(PATH))
+
+    def test_it_is_what_one_would_pick_by_hand(self) -> None:
+        for day in range(1, 28, 3):
+            spend(self.alice, f"{4 * day}", f"2018-01-{day:02}", to="Food")
+        threshold = Threshold.objects.get(slug="food")
+        threshold.levels = [60, 100, 300]
+        threshold.save()
+        threshold.type = "weekly"
+        threshold.save()
+        best: dict[tuple[object, ...], int] = {}
+        for alert in Alert.objects.filter(user=self.alice, kind="threshold"):
+            key = (alert.threshold_id, alert.revision, alert.period_start, alert.subject)
+            best[*key, alert.status] = max(alert.level or 0, best.get((*key, alert.status), 0))
+        others = Alert.objects.filter(user=self.alice).exclude(kind="threshold").count()
+        found = self.get(f"{PATH}?highest=true&limit=200")["items"]
+        self.assertEqual(len(found), len(best) + others)
+        picked = sorted(alert["level"] for alert in found if alert["kind"] == "threshold")
+        self.assertEqual(picked, sorted(best.values()))
+
+    def test_the_feed_tells_every_level(self) -> None:
+        errors = self.wrong_parameters(f"{PATH}?since=0&highest=true")
+        self.assertEqual(errors, {"since": "Only with limit, not with highest."})
+
+    def test_it_takes_no_query_more(self) -> None:
+        counts = []
+        for query in ("", "&highest=true"):
+            with CaptureQueriesContext(connection) as queries:
+                self.get(f"{PATH}?status=open&kind=threshold{query}")
+            counts.append(len(queries))
+        self.assertEqual(counts[0], counts[1])
+
+    def test_one_person_s_levels_hide_nothing_of_another_s(self) -> None:
+        limit(self.charlie, "100", levels=[50])
+        spend(self.charlie, "60")
+        self.assertEqual(len(self.ids(f"{PATH}?highest=true", who="charlie")), 1)
 
 
 class OneTestCase(ApiTestCase):
@@ -121,7 +224,8 @@ class OneTestCase(ApiTestCase):
                 "level": 100,
                 "status": "open",
                 "active": True,
-                "message": "Groceries: 162.40 of 150.00 spent in March 2018, 108 %",
+                "message": "Groceries: limit reached, "
+                "162.40 of 150.00 USD spent in March 2018, 108 %",
                 "period_start": "2018-03-01",
                 "period_end": "2018-04-01",
                 "total": "162.40",
@@ -145,7 +249,10 @@ class OneTestCase(ApiTestCase):
         spend(self.alice, "37.60", "2018-03-06")
         found = self.get(self.path)
         self.assertEqual((found["total"], found["then"]["total"]), ("200.00", "162.40"))
-        self.assertEqual(found["message"], "Groceries: 200.00 of 150.00 spent in March 2018, 133 %")
+        self.assertEqual(
+            found["message"],
+            "Groceries: limit reached, 200.00 of 150.00 USD spent in March 2018, 133 %",
+        )
 
     def test_it_is_acknowledged_and_taken_back(self) -> None:
         with at("2018-03-21 08:00"):
@@ -184,7 +291,7 @@ class OneTestCase(ApiTestCase):
 
     def test_costs(self) -> None:
         self.get(self.path)
-        with self.assertNumQueries(6):
+        with self.assertNumQueries(3):
             self.get(self.path)
         with self.assertNumQueries(11):
             self.patch(self.path, {"acknowledged": True})
@@ -250,5 +357,5 @@ class CreateTestCase(ApiTestCase):
 
     def test_it_costs_a_fixed_number_of_queries(self) -> None:
         self.post(PATH, {"message": "Look"})
-        with self.assertNumQueries(8):
+        with self.assertNumQueries(9):
             self.post(PATH, {"message": "Look"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from budget.engine import reconcile
 from budget.models import Alert, AlertEvent
-from budget.tests.base import ApiTestCase, at, turn_back_the_day
-from budget.tests.people import combine, limit, spend
+from budget.tests.base import ApiTestCase, turn_back_the_day
+from budget.tests.people import at, combine, limit, spend
 
 PATH = "/api/alert"
 
@@ -277,7 +277,7 @@ class ActiveTestCase(ApiTestCase):
         )
         self.assertEqual(found["forecast"]["formula"], "50.00 * 31 / 10 + 0.00")
         self.assertEqual(
-            found["message"], "monthly: 155.00 of 100.00 forecast in March 2018, 155 %"
+            found["message"], "monthly: 155.00 of 100.00 USD forecast in March 2018, 155 %"
         )
 
     def test_the_day_tells_what_it_flips_by_any_write(self) -> None:
@@ -289,6 +289,6 @@ class ActiveTestCase(ApiTestCase):
             found = self.post("/api/category", {"name": "New"})
             self.assertEqual(
                 [alert["message"] for alert in found["alerts"]["opened"]],
-                ["Little: 0.00 spent in March 2018, at most 50.00"],
+                ["Little: 0.00 USD spent in March 2018, at most 50.00"],
             )
             self.assertEqual(self.post("/api/category", {"name": "Newer"})["alerts"]["opened"], [])

@@ -144,24 +144,3 @@ class CategoryTestCase(ApiTestCase):
                 self.call(method, path, body, status=404)
         self.post(PATH, {"name": "Mine", "user": self.charlie.pk}, status=404)
         self.assertEqual(Category.objects.filter(user=self.charlie).count(), 2)
-
-    def test_costs(self) -> None:
-        found = self.post(PATH, {"name": "Food"})
-        path = f"{PATH}/{found['id']}"
-        with self.assertNumQueries(3):
-            self.get(path)
-        with self.assertNumQueries(9):
-            self.post(PATH, {"name": "Drink"})
-        with self.assertNumQueries(9):
-            self.patch(path, {"name": "Fare"})
-        with self.assertNumQueries(9):
-            self.put(path, {"name": "Food"})
-        with self.assertNumQueries(33):
-            self.post(f"{path}/merge", {"into": "Drink"}, status=200)
-        with self.assertNumQueries(18):
-            self.delete(f"{PATH}/drink")
-        for rows in (2, 200):
-            for number in range(rows - Category.objects.filter(user=self.alice).count()):
-                category(self.alice, f"{rows} {number}")
-            with self.subTest(rows), self.assertNumQueries(3):
-                self.assertEqual(len(self.ids(f"{PATH}?limit=200")), rows)

@@ -42,7 +42,8 @@ class TreeTestCase(ApiTestCase):
         ):
             found = self.get(f"{PATH}?{query}")["items"]
             self.assertEqual([item["name"] for item in found], names, query)
-        self.get(f"{PATH}?parent=nothing", status=404)
+        told = self.wrong_parameters(f"{PATH}?parent=nothing")
+        self.assertEqual(told, {"parent": 'There is no category "nothing".'})
 
     def test_a_parent_that_is_not_there_or_not_ones_own_is_refused(self) -> None:
         theirs = category(self.charlie, "Theirs")
@@ -58,8 +59,11 @@ class TreeTestCase(ApiTestCase):
         for depth in range(2, 6):
             above = "Food" if depth == 2 else f"Level {depth - 1}"
             self.post(PATH, {"name": f"Level {depth}", "parent": above})
-        too_deep, circle = "Categories lie at most 5 deep.", "A category cannot lie under itself."
-        alone = "The built-in category Uncategorised stands alone in the tree."
+        too_deep, circle = (
+            "Categories are at most 5 levels deep.",
+            "A category cannot be below itself.",
+        )
+        alone = "The built-in category Uncategorised cannot have a parent or children."
         for method, path, body, detail in (
             ("POST", PATH, {"name": "Six", "parent": "Level 5"}, too_deep),
             ("PATCH", f"{PATH}/food", {"parent": "Level 5"}, circle),
@@ -70,7 +74,7 @@ class TreeTestCase(ApiTestCase):
                 "DELETE",
                 f"{PATH}/level-4",
                 None,
-                "The category has others under it; move those first.",
+                "The category has others below it; move those first.",
             ),
         ):
             with self.subTest(detail):

@@ -13,12 +13,12 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from accounts.authentication import SESSION_ONLY
-from budget.http.door import Door
+from api.http.door import Door
+from api.urls import urlpatterns
 from budget.models import Transaction
-from budget.models.ledger import holding
+from budget.models.ledger import open_book
 from budget.tests.base import ApiTestCase
 from budget.tests.people import category, limit, spend
-from budget.urls import urlpatterns
 
 ROUTES: dict[str, Door] = {
     str(url.pattern): url.callback for url in urlpatterns if isinstance(url.callback, Door)
@@ -41,7 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 # A POST that stores nothing.
 READS = {"/api/threshold/preview"}
-# What a route cannot do without, and those whose answer is a file: they have tests of their own.
+# What a route cannot do without, and those whose answer is a file: they have separate tests.
 QUERIES = {"summary": "date_from=2018-01-01&date_to=2018-12-31"}
 FILES = {"transaction/export", "account/export"}
 
@@ -74,14 +74,14 @@ class EveryRouteTestCase(ApiTestCase):
                     body = {"message": "Mine"}
                 if noun in QUERIES:
                     path = f"{path}?{QUERIES[noun]}"
-                for method, handler in door.handlers.items():
+                for method, endpoint in door.endpoints.items():
                     wants = method in ("POST", "PUT", "PATCH")
-                    if handler.kinds != SESSION_ONLY:
+                    if endpoint.kinds != SESSION_ONLY:
                         yield method, f"/api/{path}", body if wants else None
 
     def test_the_table_is_whole(self) -> None:
         self.assertEqual(
-            {route: " ".join(door.handlers) for route, door in ROUTES.items()},
+            {route: " ".join(door.endpoints) for route, door in ROUTES.items()},
             {
                 "transaction": "GET POST",
                 "transaction/<int:key>": "GET PUT PATCH DELETE",
@@ -163,20 +163,25 @@ class EveryRouteTestCase(ApiTestCase):
                 self.assertEqual(found["errors"][0]["parameter"], "foo")
 
     def test_nothing_in_between_may_keep_an_answer(self) -> None:
-        for path in (PATH, f"{PATH}/0"):
-            self.call("GET", path, status=404 if path.endswith("0") else 200)
-            self.assertEqual(self.answer["Cache-Control"], "private, no-cache")
+        for path, status, kept in (
+            (PATH, 200, "private, no-cache"),
+            (f"{PATH}/0", 404, "no-store"),
+            (f"{PATH}?nonsense=1", 400, "no-store"),
+        ):
+            self.call("GET", path, status=status)
+            self.assertEqual(self.answer["Cache-Control"], kept)
             self.assertLessEqual({"Authorization", "Cookie"}, set(self.answer["Vary"].split(", ")))
 
 
 class UnknownPathTestCase(ApiTestCase):
     @override_settings(DEBUG=True)
     def test_there_is_no_html_under_api(self) -> None:
-        for path in ("/api/", "/api/nothing", "/api/transaction/", "/api/alert/1/x", "/api/%ff"):
+        for path in ("/api/nothing", "/api/transaction/", "/api/alert/1/x", "/api/%ff"):
             for method in ("GET", "POST", "DELETE"):
                 with self.subTest(f"{method} {path}"):
                     found = self.call(method, path, status=404)
                     self.assertIn("; /api/docs shows what there is.", found["detail"])
+                    self.assertEqual(self.answer["Cache-Control"], "no-store")
 
     def test_a_bad_host_is_told_in_json_there(self) -> None:
         self.call("GET", PATH, status=400, HTTP_HOST="evil.example.com")
@@ -325,9 +330,9 @@ class DatabaseTestCase(ApiTestCase):
             error = next(effects, None)
             if error is not None:
                 raise error
-            return holding(user_id)
+            return open_book(user_id)
 
-        return mock.patch("budget.http.door.holding", side_effect=lock)
+        return mock.patch("api.http.ledgered.open_book", side_effect=lock)
 
     def test_a_deadlock_is_tried_once_more(self) -> None:
         for code in ("40P01", "40001"):
@@ -348,9 +353,9 @@ class DatabaseTestCase(ApiTestCase):
     def test_what_was_written_before_a_deadlock_is_undone(self) -> None:
         error = driver_error(OperationalError, pgcode="40P01")
         answers = [error, {"opened": [], "resolved": []}]
-        with mock.patch("budget.http.door.flips", side_effect=answers) as flips:
+        with mock.patch("api.http.ledgered.describe_flipped", side_effect=answers) as shown:
             self.post(PATH, ROW | {"category": "New"})
-        self.assertEqual((flips.call_count, Transaction.objects.count()), (2, 1))
+        self.assertEqual((shown.call_count, Transaction.objects.count()), (2, 1))
 
     def test_a_database_that_cannot_now_is_503(self) -> None:
         for error in (
@@ -380,7 +385,9 @@ class DatabaseTestCase(ApiTestCase):
 
     def test_a_race_for_a_unique_value_is_a_conflict(self) -> None:
         self.post(PATH, ROW | {"external_id": "a"})
-        with mock.patch.object(Transaction, "check_write", lambda row, before: row.prepare()):
+        with mock.patch.object(
+            Transaction, "before_write", lambda row, book, before: row.prepare()
+        ):
             self.post(PATH, ROW | {"external_id": "a"}, status=409)
         self.assertEqual(Transaction.objects.count(), 1)
 
@@ -391,7 +398,7 @@ class DatabaseTestCase(ApiTestCase):
             driver_error(OperationalError, sqlite_errorcode=1),
             driver_error(IntegrityError, pgcode="23514"),
         ):
-            with self.failing(error), self.assertLogs("budget.http.problems", "ERROR"):
+            with self.failing(error), self.assertLogs("api.http.problems", "ERROR"):
                 found = self.post(PATH, ROW, status=500)
             self.assertNotIn("secret", json.dumps(found))
 

@@ -9,8 +9,8 @@ from unittest import mock
 from accounts.models import ApiToken, Scope
 from budget.engine import replay
 from budget.models import Alert, Category, Ledger, Threshold
-from budget.tests.base import ApiTestCase, at
-from budget.tests.people import combine, limit, spend
+from budget.tests.base import ApiTestCase
+from budget.tests.people import at, combine, limit, spend
 
 
 class ExplainTestCase(ApiTestCase):

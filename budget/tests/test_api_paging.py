@@ -7,8 +7,8 @@ from itertools import chain
 from urllib.parse import parse_qs, urlsplit
 
 from budget.models import Transaction
-from budget.tests.base import ApiTestCase, at, turn_back_the_day
-from budget.tests.people import limit, spend
+from budget.tests.base import ApiTestCase, turn_back_the_day
+from budget.tests.people import at, limit, spend
 
 PATH = "/api/transaction"
 

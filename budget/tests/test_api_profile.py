@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from accounts.models import Profile
+from budget.models import Profile
 from budget.tests.base import ApiTestCase
 from budget.tests.people import limit, spend
 
@@ -56,11 +56,3 @@ class ProfileTestCase(ApiTestCase):
         self.patch(PATH, {"user": self.charlie.pk, "currency": "EUR"}, status=404)
         self.get(f"{PATH}?user={self.charlie.pk}", status=404)
         self.assertEqual(self.get(PATH, who="charlie")["currency"], "USD")
-
-    def test_costs(self) -> None:
-        with self.assertNumQueries(3):
-            self.get(PATH)
-        with self.assertNumQueries(7):
-            self.patch(PATH, {"currency": "EUR"})
-        with self.assertNumQueries(7):
-            self.put(PATH, DEFAULTS)

@@ -1,4 +1,4 @@
-"""Requests that meet: nothing is lost, nothing is half told, nobody waits for ever."""
+"""Requests that meet: nothing is lost, nothing is half shown, nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -12,64 +12,12 @@ from unittest import mock
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
-from budget import engine
-from budget.models import Category, LedgerState, Transaction, ledger
-from budget.models.ledger import LOCK_TIMEOUT, holding, lock_ledger
-from budget.tests.base import ApiTestCase, issue_token
-from budget.tests.people import limit, make_user, spend
+from budget.models import Category, Transaction, ledger
+from budget.models.ledger import LOCK_TIMEOUT, open_book
+from budget.tests.base import issue_token
+from budget.tests.people import make_user, spend
 
 PATH = "/api/transaction"
-
-
-class SteadyReadTestCase(ApiTestCase):
-    """A read that a write overtakes, between its own first query and its last."""
-
-    def setUp(self) -> None:
-        self.threshold = limit(self.alice, "100.00", levels=[100])
-        self.row = spend(self.alice, "120.00")
-        self.writes: list[Callable[[], object]] = [self.row.delete]
-        self.reads = 0
-
-    def overtaken(
-        self, describe: Callable[[LedgerState, Any], Any]
-    ) -> Callable[[LedgerState, Any], Any]:
-        def describe_late(ledger: LedgerState, rows: Any) -> Any:
-            self.reads += 1
-            if self.writes:
-                self.writes.pop(0)()
-            return describe(ledger, rows)
-
-        return describe_late
-
-    def test_an_alert_is_never_shown_with_a_total_of_another_moment(self) -> None:
-        path = self.get("/api/alert")["items"][0]["id"]
-        late = self.overtaken(engine.describe_alerts)
-        with mock.patch("budget.views.alert.describe_alerts", late):
-            found = self.get(f"/api/alert/{path}")
-        self.assertEqual((found["status"], found["total"], self.reads), ("resolved", "0.00", 2))
-
-    def test_nor_in_a_list(self) -> None:
-        late = self.overtaken(engine.describe_alerts)
-        with mock.patch("budget.views.alert.describe_alerts", late):
-            found = self.get("/api/alert")["items"]
-        self.assertEqual(
-            [(item["status"], item["total"]) for item in found], [("resolved", "0.00")]
-        )
-
-    def test_nor_is_a_threshold(self) -> None:
-        self.writes = [lambda: self.patch(f"/api/threshold/{self.threshold.pk}", {"amount": 5})]
-        late = self.overtaken(engine.describe_thresholds)
-        with mock.patch("budget.views.threshold.describe_thresholds", late):
-            found = self.get(f"/api/threshold/{self.threshold.pk}")
-        self.assertEqual(found["amount"], "5.00")
-
-    def test_where_writers_leave_no_gap_the_reader_takes_the_lock(self) -> None:
-        self.writes = [lambda: spend(self.alice, "1.00")] * 10
-        late = self.overtaken(engine.describe_alerts)
-        locks = mock.patch("budget.http.door.holding", side_effect=holding)
-        with mock.patch("budget.views.alert.describe_alerts", late), locks as locking:
-            self.get("/api/alert")
-        self.assertEqual((self.reads, locking.call_count), (4, 1))
 
 
 class TwoConnectionsTestCase(TransactionTestCase):
@@ -92,8 +40,7 @@ class TwoConnectionsTestCase(TransactionTestCase):
 
         def work() -> None:
             try:
-                with transaction.atomic():
-                    lock_ledger(self.alice.pk)
+                with transaction.atomic(), open_book(self.alice.pk):
                     locked.set()
                     then()
             finally:
@@ -141,8 +88,8 @@ class TwoConnectionsTestCase(TransactionTestCase):
     def test_what_fails_after_the_write_leaves_nothing(self) -> None:
         self.client.raise_request_exception = False
         with (
-            mock.patch("budget.http.door.flips", side_effect=RuntimeError),
-            self.assertLogs("budget.http.problems", "ERROR"),
+            mock.patch("api.http.ledgered.describe_flipped", side_effect=RuntimeError),
+            self.assertLogs("api.http.problems", "ERROR"),
         ):
             answer = self.client.post(
                 PATH,

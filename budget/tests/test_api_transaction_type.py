@@ -101,21 +101,3 @@ class TransactionTypeTestCase(ApiTestCase):
             ):
                 self.call(method, path, body, status=404)
         self.assertTrue(TransactionType.objects.filter(name="Secret").exists())
-
-    def test_costs(self) -> None:
-        self.post(PATH, {"name": "Gift", "effect": "none"})
-        with self.assertNumQueries(3):
-            self.get(f"{PATH}/gift")
-        with self.assertNumQueries(9):
-            self.post(PATH, {"name": "Fee", "effect": "none"})
-        with self.assertNumQueries(10):
-            self.patch(f"{PATH}/gift", {"effect": "spending"})
-        with self.assertNumQueries(10):
-            self.put(f"{PATH}/gift", {"name": "Gift", "effect": "none"})
-        with self.assertNumQueries(10):
-            self.delete(f"{PATH}/gift")
-        for rows in (5, 100):
-            for number in range(rows - TransactionType.objects.filter(user=self.alice).count()):
-                TransactionType(user=self.alice, name=f"{rows} {number}", effect="none").save()
-            with self.subTest(rows), self.assertNumQueries(3):
-                self.assertEqual(len(self.ids(f"{PATH}?limit=200")), rows)

@@ -15,8 +15,8 @@ from budget.models import (
     Rollup,
     Transaction,
 )
-from budget.tests.base import ApiTestCase, at
-from budget.tests.people import limit, spend
+from budget.tests.base import ApiTestCase
+from budget.tests.people import at, limit, spend
 
 PATH = "/api/transaction"
 TRY = f"{PATH}?dry_run=true"

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 
 from budget import engine
 from budget.models import Alert, AlertStatus, Condition, Threshold
-from budget.tests.people import clock, limit, make_user, spend
+from budget.tests.people import at, limit, make_user, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ BESIDE: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def alice() -> User:
-    with clock("2018-03-01"):
+    with at("2018-03-01"):
         return make_user()
 
 
@@ -85,8 +85,8 @@ def open_months(user: User) -> list[str]:
 
 def read_on(user: User, day: str) -> None:
     """Let the user look on that day, by which its alerts become what they must be."""
-    with clock(day):
-        engine.read_ledger(user.pk)
+    with at(day):
+        engine.move_to_today(user.pk)
 
 
 @pytest.mark.parametrize("shape", ["simple", "all", "any"])
@@ -95,9 +95,9 @@ def read_on(user: User, day: str) -> None:
 def test_a_total_below_at_and_above_the_amount(
     alice: User, operator: str, measure: str, shape: str
 ) -> None:
-    with clock("2018-03-01"):
+    with at("2018-03-01"):
         threshold_of(alice, shape, operator, measure)
-    with clock("2018-05-31"):
+    with at("2018-05-31"):
         fill(alice, measure)
     # On its last day May is not over: what is judged at the end does not show it yet.
     waits = ["above"] if operator in CLOSING else []
@@ -145,7 +145,7 @@ ENDS = {
 @pytest.mark.parametrize("type", ENDS)
 def test_an_empty_period_is_judged_on_the_day_after_its_last(alice: User, type: str) -> None:
     start, last, after = ENDS[type]
-    with clock("2018-03-14"):
+    with at("2018-03-14"):
         threshold = limit(alice, "10", type, operator="lt", levels=[100])
     assert threshold.starts_on == date.fromisoformat(start)
     read_on(alice, last)
@@ -157,7 +157,7 @@ def test_an_empty_period_is_judged_on_the_day_after_its_last(alice: User, type: 
 
 @pytest.fixture
 def noon() -> Iterator[None]:
-    with clock("2018-03-14"):
+    with at("2018-03-14"):
         yield
 
 

@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 from django.http import Http404
 from pydantic import BaseModel, ValidationError
 
-from budget.http.door import Door, wrong_fields
-from budget.schemas.base import Body, Query, Schema
-from budget.schemas.fields import Number
+from api.http.door import Door
+from api.schemas.base import Body, Lookups, Number, Query, wrong_fields
+from api.urls import documented
 from budget.tests.base import ApiTestCase
 from budget.tests.people import category, limit, make_user
-from budget.urls import documented
+from lib.schema import Schema
 
 # What only a programmer of this service would understand.
 JARGON = re.compile(
@@ -53,8 +53,8 @@ JUNK: tuple[object, ...] = (
 def schemas() -> list[type[Schema]]:
     """Every schema that a route takes, once."""
     doors = [pattern.callback for pattern in documented]
-    handlers = [one for door in doors if isinstance(door, Door) for one in door.handlers.values()]
-    found = [some for one in handlers for some in (one.body, one.many, one.query) if some]
+    endpoints = [one for door in doors if isinstance(door, Door) for one in door.endpoints.values()]
+    found = [some for one in endpoints for some in (one.body, one.batch_body, one.query) if some]
     return [*dict.fromkeys(found)]
 
 
@@ -67,7 +67,7 @@ def parts(schema: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
 
 
 def requests(schema: type[Schema]) -> Iterator[dict[str, Any]]:
-    """Nothing, a field that there is not, and each field with junk, in lists of schemas too."""
+    """Nothing, an unknown field, and each field with junk, in lists of schemas too."""
     yield {}
     yield {"colour": "red"}
     texts = ["-1", "0", "9" * 20, *(value for value in JUNK if isinstance(value, str))]
@@ -84,7 +84,7 @@ def requests(schema: type[Schema]) -> Iterator[dict[str, Any]]:
 
 def errors(schema: type[Schema], sent: dict[str, Any], user: User) -> Iterator[tuple[Any, str]]:
     try:
-        schema.model_validate(sent, context=user)
+        schema.model_validate(sent, context=Lookups(user, user.ledger.state()))
     except ValidationError as error:
         yield from wrong_fields(schema, error)
     except Http404:
@@ -110,7 +110,7 @@ def test_no_error_speaks_of_the_program(schema: type[Schema]) -> None:
 
 class PlaceTestCase(ApiTestCase):
     def test_two_parameters_that_contradict_name_the_later_one(self) -> None:
-        before = {"date_to": "Must not lie before date_from."}
+        before = {"date_to": "Must not be before date_from."}
         for path, expected in (
             ("/api/transaction?date_from=2018-03-02&date_to=2018-03-01", before),
             ("/api/transaction/export?date_to=2018-03-01&date_from=2018-03-02", before),
@@ -121,7 +121,7 @@ class PlaceTestCase(ApiTestCase):
             ),
             (
                 "/api/alert?since=0&active=true&q=x",
-                {"since": "Goes with limit alone, not with active, q."},
+                {"since": "Only with limit, not with active, q."},
             ),
         ):
             with self.subTest(path):
@@ -156,13 +156,13 @@ class PlaceTestCase(ApiTestCase):
         self.assertEqual(errors["#/conditions/0"], "Must be an object.")
 
     def test_null_is_not_called_missing_where_nothing_is_required(self) -> None:
-        body = {"name": "Food", "type": "monthly", "levels": None, "operator": None}
+        body = {"name": "Food", "type": "monthly", "measure": None, "operator": None}
         self.assertEqual(
             self.wrong("POST", "/api/threshold", body),
             {
-                "#/amount": "This field is required, unless there are conditions.",
-                "#/levels": "Must not be null, unless there are conditions.",
-                "#/operator": "Must not be null, unless there are conditions.",
+                "#/amount": "Required, unless there are conditions.",
+                "#/measure": "Required, unless there are conditions.",
+                "#/operator": "Required, unless there are conditions.",
             },
         )
 
@@ -193,8 +193,10 @@ class PlaceTestCase(ApiTestCase):
         self.assertEqual(found["detail"], twice)
         self.assertEqual(found["errors"], [{"detail": twice, "pointer": "#/items/2/external_id"}])
         self.post("/api/transaction", one)
-        found = self.post("/api/transaction", {"items": [one, two, two]}, status=409)
         taken = "There is a transaction with this external_id already."
+        found = self.post("/api/transaction", one, status=409)
+        self.assertEqual(found["errors"], [{"detail": taken, "pointer": "#/external_id"}])
+        found = self.post("/api/transaction", {"items": [one, two, two]}, status=409)
         self.assertEqual(found["detail"], f"{taken} {twice}")
         self.assertEqual(
             found["errors"],

@@ -29,8 +29,10 @@ from pytest_django import Settings
 
 from budget.engine.reconcile import STEPS
 from budget.models import Alert, Cause, EventKind, Measure, Operator
-from budget.tests.base import at
 from budget.tests.guide import Reader, read_json
+from budget.tests.people import at
+
+pytestmark = pytest.mark.any_postgres
 
 DOCS = Path(__file__).parents[2] / "docs"
 INDEX = DOCS / "features" / "README.md"
@@ -45,7 +47,7 @@ FIRST_DAY = "14 March 2026"
 ADDRESS = "http://127.0.0.1:8000"
 MANAGE = ".venv/bin/python manage.py "
 TOKEN = re.compile(rf"export TOKEN=\$\({re.escape(MANAGE)}(.*) \| tail -n 1\)")
-# What a run of one's own prints in another way: how fast it was, and the ids in lines for people.
+# What each run prints differently: how fast it was, and the ids in lines for people.
 OWN = re.compile(r"\b\d+ a second|\bin \d+\.\d s\b|\b(?:category|type|threshold) \d+")
 WITH_STATUS = "curl() { command curl \"$@\" -w '\\n%{http_code}'; }\n"
 BASH = shutil.which("bash") or "/bin/bash"
@@ -64,7 +66,7 @@ def pieces(text: str) -> Iterator[Piece]:
 
 
 class Follower(Reader):
-    """Somebody who does what a page says, line by line, in a folder of their own."""
+    """Somebody who does what a page says, line by line, in a separate folder."""
 
     def __init__(self, server: WSGIServer, folder: Path) -> None:
         super().__init__()

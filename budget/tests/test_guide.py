@@ -19,9 +19,9 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
-from budget.tests.base import at
 from budget.tests.guide import Reader, read_json
-from financial_alerts.throttle import CREDENTIAL, throttle
+from budget.tests.people import at
+from lib.throttle import CREDENTIAL, throttle
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "api.md").read_text(encoding="utf-8")
@@ -85,7 +85,7 @@ class Follower(Reader):
         assert version == "HTTP/1.1"
         headers = {name: self.real(value) for name, value in request.headers.items()}
         kind = headers.pop("Content-Type", "")
-        # A client of its own each time: nothing is sent but what is written.
+        # A new client each time: nothing is sent but what is written.
         return Client().generic(
             method, path, self.real(request.body), content_type=kind, headers=headers
         )
@@ -173,4 +173,4 @@ def test_its_links_lead_somewhere() -> None:
         if target.startswith("#"):
             assert target[1:] in anchors, target
         elif not target.startswith("https://"):
-            assert (DOCS / target).is_file(), target
+            assert (DOCS / target.partition("#")[0]).is_file(), target

@@ -1,4 +1,4 @@
-"""Real exports of banks and programs, each by a mapping alone.
+"""Real exports of banks and programs, each by a mapping and without one.
 
 The files are not part of the project: SAMPLE_DATA names the folder that holds bank_exports/. What
 is expected of each was counted and added up without this project.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from budget.imports import BadFile, Export, read_export
+from budget.imports import BadFile, Export, Hints, Unclear, read_export, text_of
 from budget.tests.mappings import mapping_of
 
 Totals = dict[str, str]
@@ -570,7 +570,8 @@ type = "transfer"
 
 
 def read(sample_data: Path, tmp_path: Path, name: str, mapping: str) -> Export:
-    return read_export(sample_data / "bank_exports" / name, mapping_of(tmp_path, mapping))
+    hints = Hints(mapping=mapping_of(tmp_path, mapping))
+    return read_export(sample_data / "bank_exports" / name, hints)
 
 
 def totals(export: Export) -> Totals:
@@ -598,6 +599,143 @@ def test_the_wrong_decimal_mark_is_refused_not_misread(
     with pytest.raises(BadFile) as caught:
         read(sample_data, tmp_path, name, wrong)
     assert len(caught.value.bad) == BANKS[name][1]
+
+
+# Without a mapping: the answers to the one question of a file, and what its rows add up to.
+UNAIDED: dict[str, tuple[dict[str, str], int, Totals]] = {
+    "bank_exports/amazon_pending_rows.csv": (
+        {"signs": "spent-is-positive"},
+        3,
+        {"expense": "45.76"},
+    ),
+    "bank_exports/amex_style_bom_pound_pending.csv": (
+        {},
+        10,
+        {"expense": "1385.80", "transfer": "1100.00"},
+    ),
+    "bank_exports/at_cd_flag_column.csv": (
+        {"money-in": "I"},
+        73,
+        {"expense": "6458.90", "income": "1878.20"},
+    ),
+    "bank_exports/at_headers.csv": ({}, 73, {"expense": "6458.90", "income": "1878.20"}),
+    "bank_exports/at_negative_inflow.csv": ({}, 73, {"expense": "6458.90", "income": "1878.20"}),
+    "bank_exports/bank_of_ireland.csv": ({}, 27, {"expense": "4260.83", "income": "3841.22"}),
+    "bank_exports/bunq_statement.csv": ({}, 7, {"expense": "39.68", "income": "15.86"}),
+    "bank_exports/camt053_duplicate_same_day.xml": ({}, 2, {"expense": "9.00"}),
+    "bank_exports/camt053_v2_five_decimals.xml": ({}, 1, {"income": "8.85"}),
+    "bank_exports/camt053_v2_multi_statement.xml": (
+        {},
+        2,
+        {"income": "8.85", "expense": "7.00"},
+    ),
+    "bank_exports/capitalone_debit_credit.csv": (
+        {},
+        2,
+        {"expense": "1000.00", "income": "1000.00"},
+    ),
+    "bank_exports/de_umsaetze.csv": ({}, 1, {"expense": "17.22"}),
+    "bank_exports/de_umsatz.csv": ({}, 1, {"expense": "36.99"}),
+    "bank_exports/gls_de_latin1_semicolon.csv": ({}, 1, {"expense": "98.76"}),
+    # Recognised by the incoming wages.
+    "bank_exports/ing_es_blank_lines.csv": ({}, 10, {"expense": "1550.79", "income": "1901.00"}),
+    "bank_exports/kbc_mastercard.csv": ({}, 3, {"expense": "33.04", "income": "35.77"}),
+    "bank_exports/mint_beancount.csv": ({}, 7, {"expense": "156.64", "transfer": "133.76"}),
+    "bank_exports/mint_cr_only.csv": ({}, 4, {"expense": "5000.00", "income": "2000.00"}),
+    "bank_exports/monzo.csv": ({}, 1, {"expense": "0.10"}),
+    # Each statement's movements lead from its opening to its closing balance.
+    "bank_exports/mt940_sepa.sta": ({}, 97, {"income": "5188474.94", "expense": "14457610.84"}),
+    "bank_exports/n26.csv": ({}, 2, {"expense": "328.00", "income": "328.00"}),
+    "bank_exports/ofx2_header_sgml_body.ofx": ({}, 1, {"expense": "5.50"}),
+    "bank_exports/ofx2_suncorp.ofx": ({}, 1, {"expense": "16.85"}),
+    "bank_exports/ofx_amex.ofx": ({}, 3, {"expense": "190.75"}),
+    "bank_exports/ofx_apostrophe.ofx": ({}, 1, {"expense": "58.73"}),
+    "bank_exports/ofx_checking_long.ofx": ({}, 13, {"expense": "562.40", "income": "173.76"}),
+    "bank_exports/ofx_euro_comma_decimal.ofx": ({}, 2, {"expense": "500.00"}),
+    "bank_exports/ofx_multiple_accounts.ofx": ({}, 0, {}),
+    "bank_exports/oxford_pcard_2017q1.csv": (
+        {"signs": "spent-is-positive"},
+        1141,
+        {"expense": "182864.00", "refund": "4203.04"},
+    ),
+    "bank_exports/paypal.csv": ({}, 2, {"expense": "20.00", "transfer": "1120.00"}),
+    "bank_exports/qif_creditunion.qif": ({}, 8, {"income": "465000.00"}),
+    "bank_exports/qif_investment.qif": ({}, 0, {}),
+    "bank_exports/rabobank_nl_crcrlf_comma_decimal.csv": (
+        {},
+        3,
+        {"expense": "1087.49", "income": "50.00"},
+    ),
+    "bank_exports/sample_fr_cp1252.csv": ({}, 3, {"expense": "30.00", "income": "50.00"}),
+    "bank_exports/schwab_dollar_running_balance.csv": (
+        {},
+        2,
+        {"expense": "20.00", "income": "20.00"},
+    ),
+    "bank_exports/sure_mint.csv": (
+        {},
+        10,
+        {"expense": "1795.30", "refund": "45.67", "income": "2500.00"},
+    ),
+    "bank_exports/windows1250_pl.csv": ({}, 3, {"expense": "185.50"}),
+    "bank_exports/xero_double_entry.csv": (
+        {"accounts": "Cash,Checking"},
+        8,
+        {"income": "322000.00", "transfer": "418000.00"},
+    ),
+    "mint/personal_transactions.csv": (
+        {},
+        806,
+        {"expense": "63042.42", "transfer": "63561.12", "income": "93750.00"},
+    ),
+    "household/daily_household_transactions.csv": (
+        {},
+        2461,
+        {"expense": "1957390.53", "income": "3042397.35", "transfer": "1770780.90"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNAIDED)
+def test_the_file_is_read_without_a_mapping_or_asks_one_question(
+    sample_data: Path, name: str
+) -> None:
+    answers, count, expected = UNAIDED[name]
+    file = sample_data / name
+    if answers:
+        with pytest.raises(Unclear) as caught:
+            read_export(file)
+        assert [question.key for question in caught.value.questions] == list(answers)
+    export = read_export(file, Hints(answers=answers))
+    assert len(export.rows) == count
+    assert totals(export) == expected
+    assert len({external_id for external_id, _ in export.rows}) == count
+
+
+@pytest.mark.parametrize("name", UNAIDED)
+def test_the_mapping_that_was_found_reads_the_same(
+    sample_data: Path, tmp_path: Path, name: str
+) -> None:
+    export = read_export(sample_data / name, Hints(answers=UNAIDED[name][0]))
+    if export.layout is not None:
+        mapping = mapping_of(tmp_path, text_of(export.layout))
+        assert read_export(sample_data / name, Hints(mapping=mapping)).rows == export.rows
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("cz_masked_impossible_dates.csv", 2, "date 1111/11/11 is not between"),
+        ("ofx_bad_amount_dollar.ofx", 34, "DTPOSTED: '201120000000' is no date"),
+    ],
+)
+def test_a_file_that_cannot_be_taken_says_why(
+    sample_data: Path, name: str, line: int, said: str
+) -> None:
+    with pytest.raises(BadFile) as caught:
+        read_export(sample_data / "bank_exports" / name)
+    assert caught.value.bad[0].line == line
+    assert said in caught.value.bad[0].reason
 
 
 def test_dates_that_were_masked_are_refused(sample_data: Path, tmp_path: Path) -> None:

@@ -15,16 +15,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from budget.imports import BadFile, BadMapping, mapped, read_export
+from budget.imports import BadFile, BadMapping, Hints, mapped, read_export
 from budget.imports.mapping import Mapping, Section
 from budget.imports.values import AmountStyle, parse_date
-from budget.models.text import tidy
 from budget.tests.mappings import mapping_of
+from lib.text import tidy
 
 # Read as other days by none of the others.
 FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%Y %H:%M:%S", "%d.%m.%y", "%Y%m%d", "%B %d, %Y")
@@ -38,7 +39,7 @@ LETTERS = "abÄé€ßB1 .,;|\t'\"#=-\n"
 
 @dataclass(frozen=True)
 class Row:
-    """What a row means; the time is of a day alone, and its id of the file's dialect."""
+    """What a row means; the time only for a day, and its id of the file's dialect."""
 
     day: date
     amount: Decimal
@@ -172,7 +173,7 @@ def reads_back(dialect: Dialect, rows: list[Row]) -> bool:
     with TemporaryDirectory() as folder:
         file = Path(folder, "made.csv")
         file.write_bytes(dialect.file(rows))
-        export = read_export(file, mapping_of(Path(folder), dialect.mapping()))
+        export = read_export(file, Hints(mapping=mapping_of(Path(folder), dialect.mapping())))
     found = sorted(export.rows, key=lambda item: item[1].line)
     if dialect.ids and [number for number, _ in found] != [
         f"made:N{number}" for number in range(len(rows))
@@ -250,8 +251,8 @@ def test_what_was_written_is_read_back(made: tuple[Dialect, list[Row]]) -> None:
     assert reads_back(*made)
 
 
-def swapped(text: str, formats: tuple[str, ...]) -> date:
-    day = parse_date(text, formats)
+def swapped(text: str, formats: tuple[str, ...], zone: ZoneInfo | None) -> date:
+    day = parse_date(text, formats, zone)
     return day.replace(month=day.day, day=day.month)
 
 
@@ -264,7 +265,7 @@ def unsigned(style: AmountStyle, text: str) -> Decimal:
     [
         (mapped, "parse_date", swapped),
         (AmountStyle, "parse", unsigned),
-        (mapped.Line, "read_description", lambda line: ""),
+        (mapped.Line, "read_description", lambda line: ("", False)),
         (mapped.Line, "read_category", lambda line, rules: "Food"),
     ],
 )
@@ -314,7 +315,7 @@ def test_whatever_is_given_is_read_or_refused_in_words(text: str, content: str |
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         said = ["read"]
         try:
-            read_export(file, mapping_of(Path(folder), text))
+            read_export(file, Hints(mapping=mapping_of(Path(folder), text)))
         except BadMapping as error:
             said = error.problems
         except BadFile as error:

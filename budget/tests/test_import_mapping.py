@@ -12,10 +12,10 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from budget.engine import reconcile
-from budget.imports import BadFile, BadMapping, Export, read_export, read_mapping
+from budget.imports import BadFile, BadMapping, Export, Hints, mint, read_export, read_mapping
 from budget.imports.mapping import RESERVED, Mapping, Section
-from budget.imports.readers import READERS
 from budget.imports.rows import ParsedRow
+from budget.imports.understand import FORMATS
 from budget.imports.values import AmountStyle, parse_date
 from budget.models import Transaction
 from budget.tests.exports import alert_states, interrupted, row_states
@@ -60,7 +60,7 @@ formats = ["%Y-%m-%d"]
 def read(folder: Path, mapping: str, content: str | bytes) -> Export:
     file = folder / "bank.csv"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_export(file, mapping_of(folder, mapping))
+    return read_export(file, Hints(mapping=mapping_of(folder, mapping)))
 
 
 def rows(export: Export) -> list[ParsedRow]:
@@ -218,9 +218,9 @@ def test_bytes_of_another_encoding_are_named_by_line(
     tmp_path: Path, encoding: str, content: bytes, line: int
 ) -> None:
     mapping = SIGNED.replace("[date]", f'[file]\nencoding = "{encoding}"\n[date]')
-    assert (line, f"not {encoding.upper()}; save the file in that encoding") in faults(
-        tmp_path, mapping, content
-    )
+    reason = dict(faults(tmp_path, mapping, content))[line]
+    assert reason.startswith(f"not {encoding.upper()}; save the file in that encoding")
+    assert "file.encoding" in reason
 
 
 def test_a_row_of_no_money_is_left_out_and_named(tmp_path: Path) -> None:
@@ -430,8 +430,12 @@ def test_an_id_is_there_once_and_fits(tmp_path: Path) -> None:
     )
     assert faults(tmp_path, NUMBERED, content) == [
         (3, "no id in column 'Id'"),
-        (4, "id 'A-7' stands on line 2 already"),
-        (5, "an id of 196 characters, at most 195 fit"),
+        (4, "id 'A-7' stands on line 2 already, with the same text"),
+        (
+            5,
+            "an id of 196 characters, at most 195 fit; name its column as columns.identity of the "
+            "mapping instead of columns.external_id",
+        ),
     ]
 
 
@@ -514,7 +518,7 @@ equals = []
         "amount.symbols 1: Must be 1 to 10 characters, no digit, sign, bracket or space.",
         "type: Must be a table.",
         "rule 1.equals: Must be a list of strings.",
-        "rule 2: Must have equals or starts_with. "
+        "rule 2: Must have equals, starts_with, contains or ends_with. "
         "Must have either skip = true, or a type or category to give.",
         "expect 1.column: This field is required.",
         "expect 1.equals: Must name a value.",
@@ -542,7 +546,7 @@ equals = []
         (TYPED.replace('type = "Kind"', ""), "It has none."),
         (TYPED.replace('[type]\nout = "expense"\nin = "income"', ""), "type: columns.type and the"),
         (SIGNED + '[type]\nout = "expense"', "columns.type and the values of it"),
-        (TYPED + 'OUT = "income"', "type: Two of its keys differ in case or spaces alone."),
+        (TYPED + 'OUT = "income"', "type: Two of its keys differ only in case or spaces."),
         (
             TYPED + 'else = "gift"',
             "type.else: Must be 'expense', 'income', 'refund' or 'transfer'.",
@@ -568,7 +572,7 @@ def test_a_mapping_that_does_not_hold_together_is_refused(
 
 
 def test_no_mapping_takes_the_name_of_a_format() -> None:
-    assert {reader.NAME for reader in READERS} == RESERVED
+    assert {mint.NAME, *(form.PREFIX for form in FORMATS)} <= RESERVED
 
 
 def test_a_mapping_of_other_bytes_is_refused(tmp_path: Path) -> None:
@@ -582,7 +586,7 @@ def test_a_mapping_of_other_bytes_is_refused(tmp_path: Path) -> None:
 
 
 def load(file: Path, mapping: Path, user: str = "alice", **options: Any) -> str:
-    """The last words of an import; makes the user unless told otherwise."""
+    """The last words of an import; makes the user by default."""
     options.setdefault("create_user", True)
     return str(
         call_command("import_transactions", str(file), user=user, mapping=mapping, **options)
@@ -654,7 +658,8 @@ def test_every_fault_of_every_file_is_said_and_nothing_stored(tmp_path: Path) ->
     assert str(caught.value).splitlines() == [
         "2 problems; nothing was stored.",
         "mapping.toml: amount.surplus: There is no such key; there are decimal, thousands, "
-        "symbols, minor_units, positive, negative, ignore_sign, debit, credit.",
+        "symbols, minor_units, positive, negative, ignore_sign, debit, credit, debit_words, "
+        "credit_words.",
         "budget.csv, line 2: 'x' is no amount such as 1,247.44",
     ]
     mapping.write_text(SIGNED.replace("Amount", "Sum"), encoding="utf-8")
@@ -663,13 +668,6 @@ def test_every_fault_of_every_file_is_said_and_nothing_stored(tmp_path: Path) ->
     with pytest.raises(CommandError, match="nowhere: No such file or directory"):
         load(file, tmp_path / "nowhere")
     assert not User.objects.exists()
-
-
-@pytest.mark.django_db
-def test_without_a_mapping_an_unknown_file_is_pointed_to_it(tmp_path: Path) -> None:
-    file, _ = guide_files(tmp_path)
-    with pytest.raises(CommandError, match="--mapping FILE says how to read another"):
-        call_command("import_transactions", str(file), user="alice", create_user=True)
 
 
 @pytest.mark.django_db(transaction=True)

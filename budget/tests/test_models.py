@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from unittest.mock import patch
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, models, transaction
 
-from accounts.models import Profile
+from budget.engine import reconcile
 from budget.models import (
     Alert,
     Category,
     Conflict,
+    FormerName,
+    Ledger,
+    Profile,
     Rollup,
     Threshold,
     Transaction,
@@ -287,7 +291,7 @@ def test_the_database_keeps_one_alert_an_identity() -> None:
 
 def test_every_constraint_has_a_name_that_tells_its_model() -> None:
     for model in (Alert, Category, Rollup, Threshold, Transaction, TransactionType, Profile):
-        prefix = f"{model._meta.app_label}_{model._meta.model_name}_"
+        prefix = f"{model._meta.db_table}_"
         assert model._meta.constraints
         for constraint in model._meta.constraints:
             assert constraint.name.startswith(prefix), constraint.name
@@ -319,6 +323,39 @@ def test_a_taken_slug_is_refused() -> None:
         Category(user=alice, name="Eating", slug="food").save()
 
 
+def test_a_partial_save_leaves_the_settings_that_others_have_stored() -> None:
+    alice = make_user()
+    stale = Profile.objects.get(user=alice)
+    stored = Profile.objects.get(user=alice)
+    stored.month_start = 15
+    stored.save()
+    stale.currency = "EUR"
+    stale.save(update_fields=["currency"])
+    assert Ledger.objects.get(user=alice).month_start == 15
+    assert list(reconcile(alice.pk)) == []
+
+
+def test_a_name_that_is_saved_alone_keeps_its_name_unique() -> None:
+    alice = make_user()
+    food = category(alice, "Food")
+    food.name = "Meals"
+    food.save(update_fields=["name"])
+    with pytest.raises(Conflict, match="named Meals"):
+        Category.objects.create(user=alice, name="meals")
+    assert FormerName.objects.get(user=alice).key == "food"
+
+
+def test_a_threshold_whose_delete_is_refused_is_not_deleted_in_memory() -> None:
+    alice = make_user()
+    threshold = limit(alice, "50.00")
+    other = Threshold.objects.get(pk=threshold.pk)
+    refusing = patch.object(Threshold, "before_write", side_effect=Conflict("No."))
+    with refusing, pytest.raises(Conflict):
+        other.delete()
+    other.delete()
+    assert not Threshold.objects.kept().filter(user=alice).exists()
+
+
 def test_an_old_copy_does_not_bring_a_deleted_threshold_back() -> None:
     alice = make_user()
     threshold = limit(alice, "1", levels=[100])
@@ -343,6 +380,7 @@ def test_an_old_copy_does_not_bring_a_deleted_threshold_back() -> None:
         ("budget_alert", "threshold_id", Threshold),
         ("budget_thresholdrevision", "category_id", Category),
         ("budget_thresholdrevision", "threshold_id", Threshold),
+        ("budget_formername", "category_id", Category),
     ],
 )
 def test_the_database_refuses_a_row_of_another_user(
@@ -352,6 +390,8 @@ def test_the_database_refuses_a_row_of_another_user(
     for user in (alice, charlie):
         threshold = limit(user, "1", of="Groceries")
         spend(user, "5")
+        assert threshold.category is not None
+        FormerName.objects.keep(threshold.category, "earlier")
         threshold.type = "weekly"
         threshold.save()
     charlies = model.objects.filter(user=charlie).order_by("-id")[0].pk

@@ -8,8 +8,9 @@ from django.db import models
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budget.judge.judgement import share
 from budget.models import Transaction
-from budget.models.money import from_minor, parse_amount, share, to_minor
+from budget.models.money import count_text, from_minor, minor_text, parse_amount, to_minor
 from budget.tests.people import make_user, spend
 
 
@@ -18,6 +19,12 @@ def test_minor_units_and_amounts_are_two_ways_to_write_one_number(minor: int) ->
     amount = from_minor(minor)
     assert to_minor(amount) == minor
     assert str(amount).split(".")[1:] == [str(amount)[-2:]]
+
+
+@given(st.integers(-(10**19), 10**19))
+def test_minor_units_are_shown_as_their_amount_is(minor: int) -> None:
+    assert minor_text(minor) == str(from_minor(minor))
+    assert count_text(minor) == str(int(from_minor(minor)))
 
 
 @pytest.mark.parametrize(

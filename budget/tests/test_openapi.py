@@ -12,13 +12,13 @@ from django.test import Client
 from django.urls import URLPattern
 from openapi_spec_validator import validate
 
-from budget.http import Problem
-from budget.http.door import Door
-from budget.http.public import OpenDoor
-from budget.management.commands import openapi
-from budget.openapi import describe
-from budget.openapi.errors import EXPLAINED, anchor
-from budget.urls import documented, urlpatterns
+from api.http import Problem
+from api.http.door import Door
+from api.http.public import OpenDoor
+from api.management.commands import openapi
+from api.openapi import describe
+from api.openapi.errors import EXPLAINED, anchor
+from api.urls import documented, urlpatterns
 
 DOCUMENT = describe(documented)
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -27,7 +27,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     for method, told in methods.items()
 }
 KEY = re.compile("<(int|key):key>")
-OPEN = {"openapi.json", "docs"}
+OPEN = {"", "openapi.json", "docs"}
 
 
 def test_the_description_is_valid() -> None:
@@ -52,7 +52,7 @@ def test_every_method_of_every_route_is_described() -> None:
         f"{method} /api/{KEY.sub('{key}', str(url.pattern))}"
         for url in urlpatterns
         if isinstance(url.callback, Door)
-        for method in url.callback.handlers
+        for method in url.callback.endpoints
     }
     assert handled == set(OPERATIONS)
 
@@ -136,6 +136,21 @@ def test_a_stranger_can_read_it_and_nothing_else() -> None:
     assert refused["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("path", ["/api", "/api/"])
+def test_the_root_names_the_documents_to_everybody(path: str) -> None:
+    client = Client(headers={"Origin": "https://app.example"})
+    answer = client.get(path)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+    found = answer.json()
+    assert (found.pop("name"), found.pop("version")) == ("Financial Alerts", "1")
+    assert set(found) == {"openapi", "docs", "problems"}
+    for address in found.values():
+        assert client.get(address).status_code == 200
+    assert client.head(path).status_code == 200
+    refused = client.post(path)
+    assert (refused.status_code, refused["Content-Type"]) == (405, "application/problem+json")
+
+
 def test_the_page_takes_nothing_from_elsewhere() -> None:
     client = Client()
     assert client.get("/")["Location"] == "/api/docs"
@@ -180,7 +195,7 @@ def test_every_problem_is_described_where_it_can_happen() -> None:
         for status, response in operation["responses"].items()
         if "$ref" in response
     }
-    # 405 is what is answered to methods that there are not.
+    # 405 is answered to methods that a route does not have.
     assert referred == {str(problem.status) for problem in Problem} - {"405"}
 
 

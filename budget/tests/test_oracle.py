@@ -203,13 +203,16 @@ def test_what_is_left_over_rolls_over(
     assert shown == limits
 
 
-def test_a_chain_has_at_most_24_periods_before_and_none_before_it_begins() -> None:
+def test_a_chain_is_as_long_as_it_is_and_has_no_period_before_it_begins() -> None:
     story = Story(amount=100, rollover=True, rollover_from=date(2021, 1, 31))
     limit = story.book.limits[1]
     assert story.book.limit_at(limit, date(2020, 12, 31)) == 100
     assert story.book.limit_at(limit, date(2021, 3, 9)) == 300
     assert story.book.limit_at(limit, date(2023, 1, 9)) == 2500
-    assert story.book.limit_at(limit, date(2023, 2, 9)) == 2500
+    assert story.book.limit_at(limit, date(2023, 2, 9)) == 2600
+    story.row(1, date(2021, 2, 3), 5000)
+    assert story.book.limit_at(limit, date(2023, 2, 9)) == -2400
+    assert story.book.limit_at(limit, date(2033, 2, 9)) == 9600
 
 
 def test_editing_last_month_moves_this_month_and_tips_nothing_there() -> None:
@@ -293,6 +296,16 @@ def test_the_cause_is_the_write_where_it_counts_and_else_the_day() -> None:
     story.oracle.now += timedelta(days=1)
     story.row(3, date(2024, 5, 17), 100)
     assert story.flips() == [("0001-01-01", "opened", "transaction", 100, 3)]
+
+
+@pytest.mark.parametrize(
+    ("looks_at", "cause"), [(None, "period_end"), (FOOD, "category_edit"), (RYE, "period_end")]
+)
+def test_a_move_is_the_cause_only_above_the_category(looks_at: int | None, cause: str) -> None:
+    story = Story(type="daily", operator="lte", category=looks_at)
+    story.oracle.now += timedelta(days=1)
+    story.oracle.reparent(USER, BREAD, FOOD, "category_edit")
+    assert story.flips() == [("2024-05-15", "opened", cause, 0, None)]
 
 
 def test_what_one_row_resolves_names_it_and_what_several_do_names_none() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budget.judge.periods import PERIODS, span_of
 from budget.models import Calendar
-from budget.models.periods import PERIODS, span_of
 
 days = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 calendars = st.builds(

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from budget import engine
+from budget import answers, engine
+from budget.answers.shapes import PreviewDict
 from budget.engine import replay
-from budget.engine.replay import PreviewDict
+from budget.judge.periods import DAY
 from budget.models import Alert, AlertEvent, Threshold, Transaction
-from budget.models.periods import DAY
 from budget.tests.drafts import (
     FIRST,
     TODAY,
@@ -28,12 +28,11 @@ from budget.tests.drafts import (
     days,
     draft_for,
     entries,
-    noon,
     person,
     row_of,
     simple,
 )
-from budget.tests.people import clock, limit, make_user, spend
+from budget.tests.people import at, limit, make_user, spend
 
 Told = tuple[Any, ...]
 
@@ -80,11 +79,11 @@ def compare(
     """Preview a threshold, live it, and give what both agree on."""
     alice = person("alice", FIRST)
     ordered = sorted(entries, key=lambda entry: entry[0])
-    with noon(TODAY):
+    with at(TODAY):
         rows = engine.record_transactions(alice.pk, [row_of(alice, entry) for entry in ordered])
         draft = draft_for(alice, fields, parts)
         before = list(Alert.objects.all()), Transaction.objects.count()
-        answer = engine.preview(engine.read_ledger(alice.pk), draft, since, TODAY)
+        answer = answers.preview(engine.move_to_today(alice.pk), draft, since, TODAY)
         assert (list(Alert.objects.all()), Transaction.objects.count()) == before
     # Lived from the first row on, however little of that the preview goes through.
     eve = since - DAY
@@ -93,21 +92,21 @@ def compare(
     for name in ("starts_on", "rollover_from"):
         settled = answer[name]
         fields = {**fields, name: date.fromisoformat(settled) if settled else None}
-    with noon(begin):
+    with at(begin):
         draft_for(charlie, fields, parts).save()
     lived: dict[int, int] = {}
     for place, entry in enumerate(ordered):
         if entry[0] >= since:
             break
         live(charlie, entry, lived, place)
-    with noon(eve):
-        seen = engine.read_ledger(charlie.pk).event_seq
+    with at(eve):
+        seen = engine.move_to_today(charlie.pk).event_seq
     open_before = set(open_now(charlie, since))
     for place, entry in enumerate(ordered):
         if entry[0] >= since:
             live(charlie, entry, lived, place)
-    with noon(TODAY):
-        engine.read_ledger(charlie.pk)
+    with at(TODAY):
+        engine.move_to_today(charlie.pk)
     told = foretold(answer, {row.pk: place for place, row in enumerate(rows)})
     assert told == happened(charlie, seen, lived)
     assert answer["transactions"] == sum(entry[0] >= since for entry in ordered)
@@ -122,7 +121,7 @@ def compare(
 
 def live(user: User, entry: Entry, lived: dict[int, int], place: int) -> None:
     """Save a row on its own day, and note its place."""
-    with noon(entry[0]):
+    with at(entry[0]):
         row = row_of(user, entry)
         row.save()
     lived[row.pk] = place
@@ -135,17 +134,25 @@ def open_now(user: User, day: date) -> Iterator[int]:
             yield alert.pk
 
 
+Draft = tuple[dict[str, Any], list[dict[str, Any]]]
+drafts = st.one_of(simple, simple, combinations)
+
+
 class TestPreview(TestCase):
-    @settings(max_examples=40, deadline=None)
-    @given(entries, st.one_of(simple, simple, combinations), days)
+    @settings(max_examples=15, deadline=None)
+    @given(entries, drafts, days)
     def test_a_preview_is_what_really_happens(
-        self,
-        entries: list[Entry],
-        threshold: tuple[dict[str, Any], list[dict[str, Any]]],
-        since: date,
+        self, entries: list[Entry], draft: Draft, since: date
     ) -> None:
-        fields, parts = copy.deepcopy(threshold)
-        compare(entries, fields, parts, since)
+        compare(entries, *copy.deepcopy(draft), since)
+
+    @pytest.mark.long
+    @settings(max_examples=400, deadline=None)
+    @given(entries, drafts, days)
+    def test_many_previews_are_what_really_happens(
+        self, entries: list[Entry], draft: Draft, since: date
+    ) -> None:
+        compare(entries, *copy.deepcopy(draft), since)
 
 
 ROWS: list[Entry] = [
@@ -202,49 +209,51 @@ def test_a_preview_that_forgets_what_was_before_is_caught(monkeypatch: pytest.Mo
 def test_more_rows_than_a_preview_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "MAX_ROWS", 2)
     alice = make_user()
-    with clock("2018-03-10"):
+    with at("2018-03-10"):
         for _ in range(3):
             spend(alice, "1.00")
-        ledger = engine.read_ledger(alice.pk)
+        ledger = engine.move_to_today(alice.pk)
         draft = Threshold(user=alice, name="Draft", type="monthly", amount=Decimal(5))
         with pytest.raises(engine.TooMuch):
-            engine.preview(ledger, draft, date(2018, 1, 1), date(2018, 3, 10))
+            answers.preview(ledger, draft, date(2018, 1, 1), date(2018, 3, 10))
 
 
 @pytest.mark.django_db
 def test_a_draft_that_is_none_is_refused() -> None:
     alice = make_user()
-    with clock("2018-03-10"):
+    with at("2018-03-10"):
         limit(alice, "5.00")
         draft = Threshold(user=alice, name="Draft", type="rolling", amount=Decimal(5))
-        with pytest.raises(ValidationError, match="1 to 366 days"):
-            engine.preview(engine.read_ledger(alice.pk), draft, date(2018, 1, 1), date(2018, 3, 10))
+        with pytest.raises(ValidationError, match="Required with type rolling"):
+            answers.preview(
+                engine.move_to_today(alice.pk), draft, date(2018, 1, 1), date(2018, 3, 10)
+            )
 
 
 @pytest.mark.django_db
 def test_as_many_finished_periods_as_a_threshold_may_have() -> None:
-    with clock("2018-03-10"):
+    with at("2018-03-10"):
         alice = make_user()
-        ledger = engine.read_ledger(alice.pk)
+        ledger = engine.move_to_today(alice.pk)
         draft = Threshold(
             user=alice, name="Draft", type="daily", amount=Decimal(5), operator="lte", levels=[100]
         )
-        told = engine.preview(ledger, copy.copy(draft), date(2017, 2, 4), date(2018, 3, 10))
+        told = answers.preview(ledger, copy.copy(draft), date(2017, 2, 4), date(2018, 3, 10))
         first = told["flips"][0]
         assert (told["opened"], first["period_start"]) == (399, "2017-02-04")
         with pytest.raises(ValidationError, match="At most 400 periods: 2017-02-03 or later"):
-            engine.preview(ledger, draft, date(1900, 1, 1), date(2018, 3, 10))
+            answers.preview(ledger, draft, date(1900, 1, 1), date(2018, 3, 10))
 
 
 @pytest.mark.django_db
 def test_a_threshold_that_is_not_switched_on_yet_can_be_previewed() -> None:
-    with clock("2018-03-10"):
+    with at("2018-03-10"):
         alice = make_user()
         spend(alice, "6.00", "2018-03-05")
         draft = Threshold(
             user=alice, name="Draft", type="monthly", amount=Decimal(5), enabled=False
         )
-        told = engine.preview(
-            engine.read_ledger(alice.pk), draft, date(2018, 1, 1), date(2018, 3, 10)
+        told = answers.preview(
+            engine.move_to_today(alice.pk), draft, date(2018, 1, 1), date(2018, 3, 10)
         )
     assert told["opened"] == 2

@@ -28,7 +28,7 @@ MOST = 99_999_999_999_999
 
 @pytest.mark.django_db
 def test_random_lives_agree_with_the_oracle() -> None:
-    live(int(os.environ.get("LIVES", "10")), 30, QUICK_PHASES)
+    live(int(os.environ.get("LIVES", "4")), 30, QUICK_PHASES)
 
 
 @pytest.mark.long
@@ -85,6 +85,31 @@ def test_the_effect_of_a_type_is_the_stored_one_whatever_the_instance_holds(play
     play.change_effect(alice, own, "spending")
     play.create(alice, LEAP_DAY, play.owned[alice][0], own, 1500)
     play.check()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("merged", [False, True], ids=["move", "merge"])
+def test_a_new_tree_is_no_cause_of_what_the_day_flips_elsewhere(play: Play, merged: bool) -> None:
+    alice = play.users[0]
+    top, part, target = (play.new_category(alice) for _ in range(3))
+    play.reparent(alice, part, top)
+    expense = play.type_of(alice, "spending")
+    play.create(alice, DAY_AFTER, part, expense, 1100)
+    on_all = play.new_limit(alice, Limit(0, 1000, "daily", operator="lte", levels=(100,)))
+    above = play.new_limit(alice, Limit(0, 1000, "daily", top, operator="lte", levels=(100,)))
+    play.advance(timedelta(days=3))
+    if merged:
+        play.merge(alice, part, target)
+    else:
+        play.reparent(alice, part, target)
+    play.check()
+    # The day with the row closes only now, and only for the threshold that has lost the row.
+    cause = "category_merge" if merged else "category_edit"
+    events = play.oracle.books[alice].events
+    assert {(one.key.threshold, one.cause) for one in events} == {
+        (on_all, "period_end"),
+        (above, cause),
+    }
 
 
 @pytest.mark.django_db
@@ -176,6 +201,8 @@ def broken(request: pytest.FixtureRequest) -> Iterator[Mutant]:
         yield mutant
 
 
+# Long, with random lives, on PostgreSQL too: what is broken here are functions that both ask.
+@pytest.mark.once
 @pytest.mark.django_db
 def test_a_broken_rule_is_caught(play: Play, broken: Mutant) -> None:
     with transaction.atomic():

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from io import StringIO
 from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection, models
+from django.db import models
 
-from accounts.models import Profile
-from budget.engine import Drift, reconcile
-from budget.engine.reconcile import STEPS, version_in_order
+from budget.engine import audit, reconcile
+from budget.engine.audit import in_order
 from budget.models import (
     Alert,
     AlertEvent,
     AlertStatus,
     Ledger,
-    LedgerState,
+    Profile,
     Rollup,
     Threshold,
     Transaction,
 )
 from budget.tests.people import limit, make_user, open_levels, spend
+from financial_alerts.tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -121,36 +120,30 @@ def test_damage_is_named_and_mended(alice: User, name: str) -> None:
         assert monthly == {level for level in (80, 100) if total * 100 >= amount * level}
 
 
-@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damage_is_seen_without_the_lock(alice: User, name: str) -> None:
-    assert version_in_order(alice.pk) == Ledger.objects.get().version
+    assert in_order([alice.pk]) == {alice.pk: Ledger.objects.get().version}
     damage, kind = DAMAGE[name]
     damage()
-    assert version_in_order(alice.pk) is None
+    assert in_order([alice.pk]) == {}
     found = reconcile(alice.pk, repair=True)
     assert kind in {drift.kind for drift in found}
-    assert version_in_order(alice.pk) == Ledger.objects.get().version
+    assert in_order([alice.pk]) == {alice.pk: Ledger.objects.get().version}
 
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_writes_go_on_while_it_looks(alice: User) -> None:
-    def write() -> None:
-        try:
-            spend(User.objects.get(), "500", "2018-04-02")
-        finally:
-            connection.close()
+    real = audit.suspects
 
-    def step(ledger: LedgerState) -> Iterator[Drift]:
-        # The alert that opens meanwhile is none of the snapshot's.
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(write).result()
-        yield from ()
+    def suspects(ledgers: audit.Ledgers) -> set[int]:
+        # The alert that opens meanwhile is not in the snapshot.
+        at_once([lambda: spend(User.objects.get(), "500", "2018-04-02")])
+        return real(ledgers)
 
     before = Ledger.objects.get().version
-    with patch("budget.engine.reconcile.STEPS", (step, *STEPS)):
+    with patch("budget.engine.audit.suspects", suspects):
         assert reconcile(alice.pk) == []
     ledger = Ledger.objects.get()
     assert (ledger.checked_version, ledger.version) == (before, before + 1)

@@ -23,6 +23,7 @@ from django.core.management import call_command
 from budget import engine
 from budget.models import Alert, AlertEvent, Category, Threshold, Transaction, TransactionType
 from budget.tests.oracle_rules import period
+from budget.tests.shown import alerts_shown
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +47,7 @@ class Mint:
     expected: dict[str, Any]
 
     def crossings(self) -> dict[Place, Crossing]:
-        """Every crossing of the budget; a limit of zero has level 100 alone."""
+        """Every crossing of the budget; a limit of zero has only level 100."""
         return crossings_of(self.expected["crossings"])
 
     def overall(self, name: str) -> dict[Place, Crossing]:
@@ -113,10 +114,10 @@ def period_name(kind: str, start: date) -> str:
 
 def shown(user: User, rows: dict[int, int], scopes: Iterable[str]) -> dict[Place, Crossing]:
     """The open alerts, as the API describes them, of thresholds on the categories or on all (*)."""
-    ledger = engine.read_ledger(user.pk)
+    ledger = engine.move_to_today(user.pk)
     alerts = list(Alert.objects.filter(user=user).open().select_related("threshold__category"))
     found = {}
-    for alert, described in zip(alerts, engine.describe_alerts(ledger, alerts), strict=True):
+    for alert, described in zip(alerts, alerts_shown(ledger, alerts), strict=True):
         threshold, start = alert.threshold, alert.period_start
         assert threshold is not None
         assert start is not None

@@ -1,22 +1,27 @@
-"""The tick: every user's day, whoever lives where."""
+"""The tick: every user's day, in every time zone."""
 
 from __future__ import annotations
 
-from datetime import date
+import random
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Profile
 from budget import engine
-from budget.models import Alert, AlertEvent, Ledger, Threshold
-from budget.tests.base import at
-from budget.tests.people import limit, make_user, open_levels, spend
+from budget.engine import audit, move_day
+from budget.models import Alert, AlertEvent, Ledger, Profile, Threshold
+from budget.models.ledger import open_book
+from budget.tests.people import at, limit, make_user, open_levels, spend
+from budget.tests.test_audit import TODAY, make_life
 
 pytestmark = pytest.mark.django_db
 
@@ -170,9 +175,7 @@ def test_a_ledger_that_is_being_written_to_is_waited_for_last() -> None:
     """The batch passes over it, so that one slow writer holds nobody else up."""
     import threading
 
-    from django.db import connections, transaction
-
-    from budget.models.ledger import lock_ledger
+    from django.db import connections
 
     with at("2018-03-05T12:00"):
         slow, other = make_user("slow"), make_user("other")
@@ -180,8 +183,7 @@ def test_a_ledger_that_is_being_written_to_is_waited_for_last() -> None:
 
     def write() -> None:
         try:
-            with transaction.atomic():
-                lock_ledger(slow.pk)
+            with open_book(slow.pk):
                 held.set()
                 seen.wait(60)
         finally:
@@ -203,6 +205,44 @@ def test_a_ledger_that_is_being_written_to_is_waited_for_last() -> None:
     assert day_of(slow) == date(2018, 3, 6)
 
 
+def state_of(users: Sequence[User]) -> list[object]:
+    """All that a new day may change, but for the instants."""
+    alerts = Alert.objects.filter(user__in=users).order_by("user", "threshold", "period_start")
+    events = AlertEvent.objects.filter(user__in=users).order_by("user", "seq")
+    ledgers = Ledger.objects.filter(user__in=users).order_by("user")
+    key = ("user", "threshold", "revision", "period_start", "subject", "level")
+    shown = ("status", "episodes", "late", "transaction", "then_total", "then_limit")
+    return [
+        sorted(alerts.values_list(*key, *shown, "period_end", "active_until")),
+        list(events.values_list("user", "seq", "kind", "cause", "total", "limit")),
+        list(ledgers.values_list("user", "as_of", "version", "event_seq")),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_many_users_are_moved_as_each_of_them_alone(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311
+    users = [make_life(rng, f"user {number}") for number in range(3)]
+    flipped = 0
+    day = TODAY
+    for _ in range(12):
+        day += timedelta(days=rng.choice([1, 1, 2, 7, 33]))
+        with at(day):
+            before = AlertEvent.objects.count()
+            with transaction.atomic():
+                for user in users:
+                    with open_book(user.pk) as book:
+                        move_day(book)
+                one_by_one = state_of(users)
+                transaction.set_rollback(True)
+            assert engine.tick(batch=2) == len(users)
+            assert state_of(users) == one_by_one
+            flipped += AlertEvent.objects.count() - before
+    assert flipped > 20
+    ledgers = {ledger.user_id: ledger.state() for ledger in Ledger.objects.all()}
+    assert audit.suspects(ledgers) == set()
+
+
 def test_a_threshold_is_judged_for_all_the_days_since_anybody_looked() -> None:
     with at("2018-03-05T12:00"):
         user = make_user()
@@ -212,3 +252,47 @@ def test_a_threshold_is_judged_for_all_the_days_since_anybody_looked() -> None:
     with at("2018-03-09T12:00"):
         engine.tick()
     assert [day for day, _ in open_levels(user)] == ["2018-03-05", "2018-03-06", "2018-03-08"]
+
+
+# Planner settings under which PostgreSQL compares rows one by one, as it may on any small table.
+ONE_BY_ONE = ("hashjoin", "mergejoin", "sort", "material", "hashagg", "memoize", "seqscan")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("left_on", [None, *ONE_BY_ONE])
+def test_a_batch_holds_no_more_users_than_it_is_given_however_it_is_planned(
+    left_on: str | None,
+) -> None:
+    with at("2018-03-05T12:00"):
+        users = [make_user(f"user {number}") for number in range(5)]
+    with connection.cursor() as cursor:
+        for name in ONE_BY_ONE:
+            cursor.execute(f"SET LOCAL enable_{name} = {'on' if name == left_on else 'off'}")
+    told: list[int] = []
+    with at("2018-03-06T12:00"):
+        assert engine.tick(batch=2, progress=told.append) == 5
+    assert told == [2, 2, 1]
+    assert {str(day_of(user)) for user in users} == {"2018-03-06"}
+
+
+SOURCES = [
+    path
+    for folder in ("accounts", "api", "budget", "financial_alerts", "lib", "support")
+    for path in (settings.BASE_DIR / folder).rglob("*.py")
+    if not {"tests", "migrations"} & set(path.relative_to(settings.BASE_DIR).parts)
+]
+TEXT = re.compile(r'"""(.*?)"""|"([^"\n]*)"', re.DOTALL)
+
+
+def unlimited(source: str) -> list[str]:
+    """The statements in a source that lock or delete by a LIMIT which a plan may run again."""
+    statements = [long or short for long, short in TEXT.findall(source)]
+    writing = [one for one in statements if re.search(r"\b(UPDATE|DELETE FROM)\b", one)]
+    return [one for one in writing if "LIMIT" in one and "AS MATERIALIZED" not in one]
+
+
+def test_no_statement_locks_or_deletes_by_a_limit_that_may_run_again() -> None:
+    assert {path.name: found for path in SOURCES if (found := unlimited(path.read_text()))} == {}
+    control = '"""DELETE FROM t WHERE id IN (SELECT id FROM t LIMIT %s FOR UPDATE SKIP LOCKED)"""'
+    assert len(unlimited(control)) == 1
+    assert len(SOURCES) > 100

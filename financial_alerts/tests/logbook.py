@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from financial_alerts.logs import Json, RequestFilter
+from lib.logs import Json, RequestFilter
 
 
 class Log:

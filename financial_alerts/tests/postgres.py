@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 from django.db import connection
 
-from financial_alerts.env import VARIABLES
+from lib.env import VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MANAGE = str(ROOT / "manage.py")

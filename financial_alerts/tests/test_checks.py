@@ -12,7 +12,7 @@ import pytest
 from django.core.checks import CheckMessage
 from django.core.checks.registry import registry
 
-from financial_alerts import checks
+from lib import checks
 
 ROOT = Path(checks.__file__).resolve().parent.parent
 BUNDLE = str(ROOT / "deploy/aws/rds-ca/global-bundle.pem")
@@ -35,6 +35,7 @@ def right(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"),
         ALLAUTH_TRUSTED_PROXY_COUNT=1,
         THROTTLE_REDIS_URL="rediss://redis.example.com:6379/0",
+        ADMIN_SECOND_FACTOR=True,
         CSRF_TRUSTED_ORIGINS=origins,
         CORS_ALLOWED_ORIGINS=origins,
         EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
@@ -51,6 +52,7 @@ def ids() -> list[str]:
         checks.check_shared,
         checks.check_origins,
         checks.check_mail,
+        checks.check_admin,
     ]
     found = [message for function in functions for message in function()]
     assert all(message.hint for message in found)
@@ -143,7 +145,7 @@ def test_plain_origins_are_told(right: SimpleNamespace, name: str) -> None:
 
 
 def test_printed_mail_is_told(right: SimpleNamespace) -> None:
-    right.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    right.EMAIL_BACKEND = "lib.console.EmailBackend"
     assert ids() == ["W008"]
 
 
@@ -165,3 +167,8 @@ def test_the_guide_explains_each_id_and_no_other() -> None:
     assert known
     explained = re.findall(r"^\| `financial_alerts\.([EW]\d{3})` ", guide, re.MULTILINE)
     assert sorted(explained) == sorted(known)
+
+
+def test_an_admin_behind_a_password_only_is_told(right: SimpleNamespace) -> None:
+    right.ADMIN_SECOND_FACTOR = False
+    assert ids() == ["W012"]

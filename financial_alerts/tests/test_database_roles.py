@@ -292,13 +292,13 @@ def test_the_owner_rules_its_tables_alone(place: Place, statement: str) -> None:
 
 
 def test_nobody_else_gets_in(place: Place) -> None:
-    stranger = f"{place.prefix}_stranger"
-    run_sql(place.admin, f"CREATE ROLE {stranger} LOGIN PASSWORD '{PASSWORD}'")
+    outsider = f"{place.prefix}_outsider"
+    run_sql(place.admin, f"CREATE ROLE {outsider} LOGIN PASSWORD '{PASSWORD}'")
     try:
         with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
-            run_sql(url_of(place.admin.rpartition("/")[2], stranger, PASSWORD), "SELECT 1")
+            run_sql(url_of(place.admin.rpartition("/")[2], outsider, PASSWORD), "SELECT 1")
     finally:
-        run_sql(place.admin, f"DROP ROLE {stranger}")
+        run_sql(place.admin, f"DROP ROLE {outsider}")
 
 
 def test_a_lock_is_waited_for_as_long_as_the_role_says(place: Place) -> None:

@@ -1,4 +1,4 @@
-"""What the environment may say, what it must, and how wrong variables are told."""
+"""What the environment may say, what it must, and how wrong variables are reported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from financial_alerts import env
+from lib import env
 
 KEY = "k3y-" + "0123456789abcdef" * 4
 PRODUCTION = {"SECRET_KEY": KEY, "ALLOWED_HOSTS": "alerts.example.com"}

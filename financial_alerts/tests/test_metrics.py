@@ -15,9 +15,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import ApiToken
-from financial_alerts import throttle
-from financial_alerts.logs import command_result
 from financial_alerts.tests.logbook import reading
+from lib import throttle
+from lib.logs import command_result
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROW = re.compile(r"^\| ([a-z][^|]+) \| `\{ (.+?) \}` \| (.+) \|$", re.MULTILINE)
@@ -94,7 +94,7 @@ def test_a_request_that_went_well_is_counted_and_timed(client: Client) -> None:
 
 
 def test_one_that_failed_is_counted_as_such(client: Client) -> None:
-    with reading() as log, mock.patch("budget.http.door.read", side_effect=RuntimeError):
+    with reading() as log, mock.patch("api.http.door.read", side_effect=RuntimeError):
         client.get("/api/profile")
     found = values(log.lines)
     assert found["server errors"] == found["errors of any kind"] == found["requests"] == [1]

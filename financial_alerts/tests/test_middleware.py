@@ -1,4 +1,4 @@
-"""Ids, log lines and strict headers: what every answer has, whoever made it."""
+"""Ids, log lines and strict headers: what every answer has."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def own_policy(request: HttpRequest) -> HttpResponse:
     return HttpResponse("<p>", headers={"Content-Security-Policy": "default-src 'self'"})
 
 
-handler500 = "budget.http.server_error"
+handler500 = "api.http.server_error"
 urlpatterns = [
     path("crash", crash),
     path("absent", absent),
@@ -260,12 +260,35 @@ def test_a_refusal_outside_the_api_has_the_id_of_its_request(log: Log) -> None:
 
 
 @pytest.mark.django_db
-def test_a_refusal_is_told_once_whatever_the_level(log: Log) -> None:
-    Client().get("/api/nothing")
-    assert [line["logger"] for line in log.lines] == ["financial_alerts.access"]
+@pytest.mark.parametrize(
+    ("method", "address", "options", "logger"),
+    [
+        ("GET", "/api/nothing", {}, "financial_alerts.access"),
+        ("GET", "/api/profile", {"HTTP_HOST": "evil.example.com"}, "financial_alerts.access"),
+        ("HEAD", "/api/profile", {}, "financial_alerts.access"),
+        ("GET", "/nothing", {}, "django.request"),
+        ("HEAD", "/nothing", {}, "django.request"),
+        (
+            "GET",
+            "/admin/login/",
+            {"HTTP_HOST": "evil.example.com"},
+            "django.security.DisallowedHost",
+        ),
+        ("POST", "/admin/login/", {}, "django.security.csrf"),
+        ("POST", "/problems/", {}, "django.request"),
+        ("DELETE", "/livez", {}, "django.request"),
+    ],
+)
+def test_a_refusal_is_one_line_and_no_warning(
+    log: Log, method: str, address: str, options: dict[str, Any], logger: str
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    assert 400 <= client.generic(method, address, **options).status_code < 500
+    assert [(line["logger"], line["level"]) for line in log.lines] == [(logger, "INFO")]
+    assert "error" not in log.lines[0]
     logging.getLogger().setLevel(logging.WARNING)
-    Client().get("/api/nothing")
-    assert [line["logger"] for line in log.lines[1:]] == ["django.request"]
+    client.generic(method, address, **options)
+    assert len(log.lines) == 1
 
 
 # The amounts are too long to stand in a time or in a request's id by chance.
@@ -314,7 +337,7 @@ def test_nothing_that_people_send_is_logged(log: Log, client: Client, secret: st
     ],
 )
 def test_a_crash_is_logged_without_its_words(log: Log, client: Client, error: Exception) -> None:
-    with mock.patch("budget.http.door.holding", side_effect=error):
+    with mock.patch("api.http.ledgered.open_book", side_effect=error):
         answer = client.post("/api/category", {"name": "x"}, content_type="application/json")
     assert answer.status_code == 500
     crashed = [line for line in log.lines if line["level"] == "ERROR"]

@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 import psycopg2
 import pytest
 
-from deploy.machines.programs import free_port
 from financial_alerts.tests.postgres import a_database, manage, run_python, run_sql, url_of
+from tools.programs import free_port
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
 pytestmark = [

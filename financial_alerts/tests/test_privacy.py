@@ -16,10 +16,14 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from accounts.models import ApiToken
-from budget.http.door import Door, Handler
+from api.http.door import Door
+from api.http.endpoint import Endpoint
 from budget.tests.people import limit, spend
-from financial_alerts import logs, middleware
+from financial_alerts import middleware
 from financial_alerts.tests.logbook import Log, reading
+from lib import logs
+
+pytestmark = pytest.mark.any_postgres
 
 # An amount as text and in minor units, too long to stand in a time or in a request's id by chance.
 AMOUNT = "4711238904.67"
@@ -76,23 +80,23 @@ def calls(prefix: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, view in addresses(get_resolver().url_patterns):
         if not path.startswith(prefix):
             continue
-        handlers = view.handlers if isinstance(view, Door) else dict.fromkeys(METHODS)
-        for method, handler in handlers.items():
+        endpoints = view.endpoints if isinstance(view, Door) else dict.fromkeys(METHODS)
+        for method, endpoint in endpoints.items():
             yield method, path + QUERY, BODY
-            if handler is not None:
-                yield method, path, fitting(handler)
+            if endpoint is not None:
+                yield method, path, fitting(endpoint)
 
 
-def fitting(handler: Handler) -> dict[str, Any]:
+def fitting(endpoint: Endpoint) -> dict[str, Any]:
     """The part of the body that a route takes."""
-    fields = handler.body.model_fields if handler.body else {}
+    fields = endpoint.body.model_fields if endpoint.body else {}
     body = {name: value for name, value in BODY.items() if name in fields}
     return body | {"type": "monthly"} if "levels" in fields else body
 
 
 @pytest.fixture
 def clients(db: None, settings: Settings) -> list[Client]:
-    """Who asks: a stranger, somebody with a token, and an administrator in a browser."""
+    """Who asks: nobody known, a user with a token, and an administrator in a browser."""
     settings.SLOW_REQUEST_MS = settings.SLOW_QUERY_MS = 0
     jane = User.objects.create_superuser("jane.doe", EMAIL, SECRET)
     limit(jane, AMOUNT, name=WORD)
@@ -156,7 +160,7 @@ def everything(self: Any, log_data: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("where", "name", "broken"),
     [
-        (middleware, "route_of", whole_address),
+        (middleware.Line, "route", property(lambda line: whole_address(line.request))),
         (logs, "hide", lambda *of: None),
         (middleware.Line, "count", with_values),
         (logs.Json, "process_log_record", everything),
@@ -178,7 +182,7 @@ def test_a_failure_says_where_and_not_of_what(
     if quoted:
         monkeypatch.setattr(logs, "summary", str)
     error = IntegrityError(f"Failing row contains ({MINOR}, swordfish)")
-    with reading() as log, mock.patch("budget.http.door.holding", side_effect=error):
+    with reading() as log, mock.patch("api.http.ledgered.open_book", side_effect=error):
         answer = clients[1].patch("/api/category/plaice" + QUERY, BODY, "application/json")
     assert answer.status_code == 500
     (line,) = (line for line in log.lines if line["level"] == "ERROR")

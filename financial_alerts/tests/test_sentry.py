@@ -1,4 +1,4 @@
-"""What a Sentry server is told of a crash, and all that it is not."""
+"""What is sent to a Sentry server about a crash, and what is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from financial_alerts.tests.postgres import run_python
 
-# A process of its own: the SDK changes Django's classes for good.
+# A separate process: the SDK changes Django's classes for good.
 PROGRAM = """
 import json, logging, sys
 from unittest import mock
@@ -17,7 +17,7 @@ import django
 django.setup()
 import sentry_sdk
 from django.test import Client
-from financial_alerts import sentry
+from lib import sentry
 
 sent = []
 
@@ -50,7 +50,7 @@ assert answer.status_code == 500, answer.status_code
 sentry_sdk.flush()
 print(json.dumps(sent))
 """
-API = {"where": "budget.http.door.admitted", "path": "/api/category/plaice"}
+API = {"where": "api.http.door.admitted", "path": "/api/category/plaice"}
 PAGE = {"where": "django.views.defaults.page_not_found", "path": "/nothing/plaice"}
 # The amount is too long to stand in an id or a time by chance.
 PRIVATE = ("swordfish", "4711238904", "plaice", "hunter2", "sessionid", "fa_")
@@ -63,7 +63,7 @@ def told(error: str, where: str, path: str, change: str = "") -> tuple[str, list
     envelopes = json.loads(done.stdout)
     lines = [line for envelope in envelopes for line in envelope.splitlines()]
     events = [json.loads(line) for line in lines if '"event_id"' in line and "exception" in line]
-    # Beside the DSN's key, which is no secret: whoever sends has to show it.
+    # Beside the DSN's key, which is not secret: every sender has to show it.
     return "".join(envelopes).replace('"public_key":"hunter2"', ""), events
 
 

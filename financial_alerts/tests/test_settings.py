@@ -1,17 +1,22 @@
-"""The settings as a process gets them: each test starts one of its own."""
+"""The settings as Django reads them, and a command as it starts with them."""
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import secrets
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from django.conf import global_settings
+from django.core.mail import EmailMessage
 
-from financial_alerts.env import FILE_VARIABLES, VARIABLES
+from lib.console import EmailBackend
+from lib.env import FILE_VARIABLES, VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUNDLE = ROOT / "deploy/aws/rds-ca/global-bundle.pem"
@@ -35,34 +40,44 @@ SECRETS = {
     "DATABASE_APP_NEXT_PASSWORD": secrets.token_urlsafe(32),
     "SENTRY_DSN": "https://0123456789abcdef@sentry.example.com/1",
 }
-SHOW = """
-import json, django
-from django.conf import settings
-names = [name for name in dir(settings) if name.isupper()]
-print(json.dumps({name: getattr(settings, name) for name in names}, default=str))
-"""
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of the tests without a word of what the service reads."""
+    base = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return base | {"DOTENV_PATH": ""}
 
 
 def start(
     command: list[str], environ: dict[str, str], cwd: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with an environment that says only this much."""
-    base = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     project = {"DJANGO_SETTINGS_MODULE": "financial_alerts.settings", "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, *command],
         cwd=cwd,
-        env=base | project | {"DOTENV_PATH": ""} | environ,
+        env=surroundings() | project | environ,
         capture_output=True,
         text=True,
         timeout=60,
     )
 
 
-def settings_of(environ: dict[str, str], cwd: Path) -> dict[str, object]:
-    done = start(["-c", SHOW], environ, cwd)
-    assert done.returncode == 0, done.stderr
-    settings: dict[str, object] = json.loads(done.stdout)
+def settings_of(environ: dict[str, str]) -> dict[str, object]:
+    """The settings, as JSON has them, of an environment that says only this much.
+
+    Django's defaults are among them, and "SENTRY": what it was started with. All of it in this
+    process, as a new one takes a second; what it would change here is put back.
+    """
+    with (
+        mock.patch.dict(os.environ, surroundings() | environ, clear=True),
+        mock.patch.object(sys, "excepthook", sys.excepthook),
+        mock.patch("lib.sentry.start") as sentry,
+    ):
+        file = runpy.run_path(str(ROOT / "financial_alerts/settings.py"))
+    found = vars(global_settings) | file | {"SENTRY": sentry.mock_calls}
+    shown = {name: value for name, value in found.items() if name.isupper()}
+    settings: dict[str, object] = json.loads(json.dumps(shown, default=str))
     return settings
 
 
@@ -81,10 +96,8 @@ def test_wrong_settings_end_a_command_with_their_list_and_no_traceback(tmp_path:
         assert "Traceback" not in done.stderr
 
 
-def test_production_is_safe_without_being_asked(tmp_path: Path) -> None:
-    settings = settings_of(
-        {name: PRODUCTION[name] for name in ("SECRET_KEY", "ALLOWED_HOSTS")}, tmp_path
-    )
+def test_production_is_safe_without_being_asked() -> None:
+    settings = settings_of({name: PRODUCTION[name] for name in ("SECRET_KEY", "ALLOWED_HOSTS")})
     expected = {
         "DEBUG": False,
         "SECURE_SSL_REDIRECT": True,
@@ -96,6 +109,7 @@ def test_production_is_safe_without_being_asked(tmp_path: Path) -> None:
         "SESSION_COOKIE_HTTPONLY": True,
         "CSRF_COOKIE_SECURE": True,
         "X_FRAME_OPTIONS": "DENY",
+        "ADMIN_SECOND_FACTOR": True,
         "USE_TZ": True,
         "TIME_ZONE": "UTC",
     }
@@ -118,14 +132,14 @@ def test_the_deployment_check_sees_what_is_switched_off(tmp_path: Path) -> None:
     assert "security.W008" in done.stderr
 
 
-def test_the_proxy_header_is_trusted_only_when_said(tmp_path: Path) -> None:
-    settings = settings_of(PRODUCTION | {"TRUST_X_FORWARDED_PROTO": "true"}, tmp_path)
+def test_the_proxy_header_is_trusted_only_when_said() -> None:
+    settings = settings_of(PRODUCTION | {"TRUST_X_FORWARDED_PROTO": "true"})
     assert settings["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
 
 
-def test_sqlite_waits_for_its_turn_and_lies_beside_manage_py(tmp_path: Path) -> None:
+def test_sqlite_waits_for_its_turn_and_lies_beside_manage_py() -> None:
     environ = PRODUCTION | {"DATABASE_URL": "sqlite:///data/alerts.sqlite3"}
-    databases = settings_of(environ, tmp_path)["DATABASES"]
+    databases = settings_of(environ)["DATABASES"]
     assert isinstance(databases, dict)
     assert databases["default"]["NAME"] == str(ROOT / "data/alerts.sqlite3")
     assert databases["default"]["OPTIONS"] == {
@@ -135,8 +149,8 @@ def test_sqlite_waits_for_its_turn_and_lies_beside_manage_py(tmp_path: Path) -> 
     }
 
 
-def test_postgresql_keeps_connections_checked_and_named(tmp_path: Path) -> None:
-    databases = settings_of(PRODUCTION, tmp_path)["DATABASES"]
+def test_postgresql_keeps_connections_checked_and_named() -> None:
+    databases = settings_of(PRODUCTION)["DATABASES"]
     assert isinstance(databases, dict)
     assert databases["default"]["CONN_MAX_AGE"] == 60
     assert databases["default"]["CONN_HEALTH_CHECKS"] is True
@@ -155,13 +169,13 @@ def test_postgresql_keeps_connections_checked_and_named(tmp_path: Path) -> None:
     assert databases["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
 
 
-def test_the_url_has_the_last_word_about_a_connection(tmp_path: Path) -> None:
+def test_the_url_has_the_last_word_about_a_connection() -> None:
     url = PRODUCTION["DATABASE_URL"] + "&connect_timeout=9"
     said = {
         "DATABASE_URL": url,
         "REPLICA_DATABASE_URL": "postgres://u:p@replica.example.com/alerts",
     }
-    databases = settings_of(PRODUCTION | said, tmp_path)["DATABASES"]
+    databases = settings_of(PRODUCTION | said)["DATABASES"]
     assert isinstance(databases, dict)
     assert databases["default"]["OPTIONS"]["connect_timeout"] == 9
     assert databases["replica"]["HOST"] == "replica.example.com"
@@ -169,10 +183,10 @@ def test_the_url_has_the_last_word_about_a_connection(tmp_path: Path) -> None:
     assert databases["replica"]["DISABLE_SERVER_SIDE_CURSORS"] is True
 
 
-def test_without_servers_of_its_own_it_takes_the_database_and_prints_mail(tmp_path: Path) -> None:
-    settings = settings_of(PRODUCTION, tmp_path)
+def test_without_servers_of_its_own_it_takes_the_database_and_prints_mail() -> None:
+    settings = settings_of(PRODUCTION)
     assert settings["SESSION_ENGINE"] == "django.contrib.sessions.backends.db"
-    assert settings["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
+    assert settings["EMAIL_BACKEND"] == "lib.console.EmailBackend"
     caches = settings["CACHES"]
     assert isinstance(caches, dict)
     assert {name: cache["BACKEND"].rpartition(".")[2] for name, cache in caches.items()} == {
@@ -181,9 +195,9 @@ def test_without_servers_of_its_own_it_takes_the_database_and_prints_mail(tmp_pa
     }
 
 
-def test_redis_counts_limits_and_keeps_sessions_at_hand(tmp_path: Path) -> None:
+def test_redis_counts_limits_and_keeps_sessions_at_hand() -> None:
     url = "rediss://alerts:pw@redis.example.com:6379/0"
-    settings = settings_of(PRODUCTION | {"REDIS_URL": url}, tmp_path)
+    settings = settings_of(PRODUCTION | {"REDIS_URL": url})
     caches = settings["CACHES"]
     assert isinstance(caches, dict)
     shared = ("default", "sessions", "summaries")
@@ -194,12 +208,12 @@ def test_redis_counts_limits_and_keeps_sessions_at_hand(tmp_path: Path) -> None:
         assert caches[cache]["OPTIONS"]["fallback"] in caches
 
 
-def test_mail_goes_to_the_server_that_is_named(tmp_path: Path) -> None:
+def test_mail_goes_to_the_server_that_is_named() -> None:
     said = {
         "EMAIL_URL": "submission://alerts%40example.com:p%2Fw@smtp.example.com",
         "DEFAULT_FROM_EMAIL": "Alerts <alerts@example.com>",
     }
-    settings = settings_of(PRODUCTION | said, tmp_path)
+    settings = settings_of(PRODUCTION | said)
     expected = {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "EMAIL_HOST": "smtp.example.com",
@@ -215,13 +229,13 @@ def test_mail_goes_to_the_server_that_is_named(tmp_path: Path) -> None:
     assert {name: settings[name] for name in expected} == expected
 
 
-def test_cookies_go_to_named_origins_and_never_to_any(tmp_path: Path) -> None:
+def test_cookies_go_to_named_origins_and_never_to_any() -> None:
     for said, any_origin, origins, cookies in (
         ("", False, [], False),
         ("https://app.example.com", False, ["https://app.example.com"], True),
         ("*", True, [], False),
     ):
-        settings = settings_of(PRODUCTION | {"CORS_ALLOWED_ORIGINS": said}, tmp_path)
+        settings = settings_of(PRODUCTION | {"CORS_ALLOWED_ORIGINS": said})
         assert settings["CORS_ALLOW_ALL_ORIGINS"] is any_origin
         assert settings["CORS_ALLOWED_ORIGINS"] == origins
         assert settings["CORS_ALLOW_CREDENTIALS"] is cookies
@@ -242,7 +256,7 @@ def test_a_line_is_logged_once_and_from_the_level_on(tmp_path: Path, debug: str)
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "settings"
     file.write_text(f"DEBUG=true\nSECRET_KEY={PRODUCTION['SECRET_KEY']}\nLOG_LEVEL=ERROR\n")
-    settings = settings_of({"DOTENV_PATH": str(file), "LOG_LEVEL": "debug"}, tmp_path)
+    settings = settings_of({"DOTENV_PATH": str(file), "LOG_LEVEL": "debug"})
     assert settings["DEBUG"] is True
     assert isinstance(settings["LOGGING"], dict)
     assert settings["LOGGING"]["root"]["level"] == "DEBUG"
@@ -254,9 +268,7 @@ def test_a_file_variable_works_through_the_whole_settings(tmp_path: Path, name: 
     said = PRODUCTION | SERVERS | SECRETS
     file.write_text(said[name])
     environ = {other: value for other, value in said.items() if other != name}
-    assert settings_of(environ | {f"{name}_FILE": str(file)}, tmp_path) == settings_of(
-        said, tmp_path
-    )
+    assert settings_of(environ | {f"{name}_FILE": str(file)}) == settings_of(said)
 
 
 @pytest.mark.parametrize("debug", [True, False])
@@ -274,3 +286,12 @@ def test_lines_are_for_people_with_debug_and_for_machines_without(
         assert line == {
             "level": "INFO", "logger": "budget", "message": "It is 5.", "request_id": "-"
         }  # fmt: skip
+
+
+def test_printed_mail_leaves_the_output_of_a_command_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    EmailBackend().send_messages([EmailMessage("A code", "BBBB-CCCC", to=["ada@example.com"])])
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "BBBB-CCCC" in printed.err

@@ -16,22 +16,21 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from accounts.models import ApiToken
-from deploy.machines.programs import free_port
-from financial_alerts import throttle as module
 from financial_alerts.tests.test_cache import Server, Silent
-from financial_alerts.throttle import (
-    PAUSE,
-    SILENCE,
+from lib import throttle as module
+from lib.breaker import PAUSE, SILENCE, Breaker
+from lib.throttle import (
     Limit,
     Local,
     Throttle,
     address_of,
     throttle,
 )
+from tools.programs import free_port
 
 
 class Clock:
-    """A time that goes on when told."""
+    """A clock that moves only when a test moves it."""
 
     now = 1_000_000_000.0
 
@@ -64,7 +63,9 @@ def server(running: Server) -> Server:
 
 def counting(clock: Clock, url: str | None = None, quota: int = 3, seconds: int = 60) -> Throttle:
     limits = {"credential": Limit(quota, seconds), "address": None}
-    return Throttle(limits, url, clock=clock, pulse=clock)
+    return Throttle(
+        limits, url, clock=clock, pulse=clock, breaker=Breaker("Redis", "it counts here", clock)
+    )
 
 
 def used(found: Throttle, subject: str = "user:1") -> int:
@@ -167,8 +168,8 @@ def test_while_redis_is_down_a_process_counts_alone(
     assert used(found) == 1
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 2
-    assert said[0].startswith("Redis does not answer; each process counts on its own: ")
-    assert said[1] == "Redis answers again; requests are counted there."
+    assert said[0].startswith("Redis does not answer; it counts here: redis.exceptions.")
+    assert said[1] == "Redis answers again."
 
 
 def test_it_is_said_once_a_minute(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

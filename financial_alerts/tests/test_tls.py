@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.machines.programs import free_port
 from financial_alerts.tests.postgres import manage
+from tools.programs import free_port
 
 BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nonexistent"))
 pytestmark = [
@@ -52,7 +52,7 @@ def certify(folder: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A PostgreSQL of our own that speaks TLS alone, beside an authority that it has nothing of."""
+    """A PostgreSQL server that accepts only TLS, and a certificate authority it does not use."""
     port = free_port()
     with tempfile.TemporaryDirectory() as name:
         folder, data = Path(name), Path(name, "data")

@@ -61,7 +61,7 @@ class Command(BaseCommand):
         return (one, two) if used == one else (two, one)
 
     def make(self, prefix: str, passwords: dict[str, str]) -> str:
-        """Make what is missing, and let in whoever gets a password."""
+        """Create what is missing, and enable each login that gets a password."""
         if any(len(word) < SHORTEST for word in passwords.values()):
             raise CommandError(f"A password has at least {SHORTEST} characters.")
         text = (settings.BASE_DIR / SQL).read_text(encoding="utf-8")

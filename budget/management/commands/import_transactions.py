@@ -6,9 +6,11 @@ import argparse
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -19,20 +21,28 @@ from tqdm import tqdm
 from budget.engine.writes import MAX_ROWS
 from budget.imports import (
     CHUNK,
+    MOST_BAD,
+    QUESTIONS,
     BadFile,
     BadMapping,
     BudgetLine,
     Export,
+    Hints,
     Job,
     LeftOut,
+    Mapping,
+    Refused,
     Report,
+    Unclear,
     read_budget,
     read_export,
     read_mapping,
     rehearse,
     run,
+    text_of,
 )
-from budget.models import Conflict, LedgerOverflow
+from budget.models import Calendar, Conflict, LedgerOverflow, TooManyAlerts
+from budget.models.transaction import DESCRIPTION_LENGTH
 
 T = TypeVar("T")
 # Rows that a dry run shows as the mapping reads them.
@@ -48,11 +58,12 @@ def chunk_size(text: str) -> int:
 
 class Command(BaseCommand):
     help = (
-        "Store the transactions of a bank export and open the alerts that follow: CSV of Mint, or "
-        "any CSV that a mapping describes. "
-        "A row that is there already is left as it is, so a file may be imported again, a longer "
-        "one after a shorter, and an import that was cut off goes on where it stopped. Bad lines "
-        "are all named, and then nothing is stored."
+        "Store the transactions of a file of a bank or another program and open the alerts that "
+        "follow: OFX, QFX, QIF, camt, MT940, and CSV (docs/imports.md). "
+        "A row that is there already is left as it is, or updated where it was pending and is "
+        "posted now; one that was deleted here stays deleted. So a file may be imported again, a "
+        "longer one after a shorter, and an import that was cut off goes on where it stopped. "
+        "Where there are bad lines, nothing is stored and the first hundred are named."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -65,6 +76,13 @@ class Command(BaseCommand):
             help="TOML that says what the columns of the export mean (docs/imports.md)",
         )
         parser.add_argument(
+            "--show-mapping",
+            action="store_true",
+            help="store nothing; print the mapping by which the table was read, to keep and change",
+        )
+        for key, (shape, decides) in QUESTIONS.items():
+            parser.add_argument(f"--{key}", metavar=shape, help=decides)
+        parser.add_argument(
             "--create-user", action="store_true", help="make the user, without a password, if new"
         )
         parser.add_argument(
@@ -72,7 +90,12 @@ class Command(BaseCommand):
             type=Path,
             metavar="FILE",
             help="CSV with Category and Budget; each line becomes that category's monthly "
-            "threshold, or sets its amount anew",
+            "threshold, or sets its amount",
+        )
+        parser.add_argument(
+            "--restore-deleted",
+            action="store_true",
+            help="bring rows back that were deleted here; else they stay deleted",
         )
         parser.add_argument(
             "--dry-run",
@@ -90,15 +113,23 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> str:
         user = find_user(options["user"], options["create_user"])
-        export, budget = read_files(options["file"], options["budget"], options["mapping"])
-        job = Job(user, export.rows, budget, options["chunk_size"])
+        said = {key: options.get(key.replace("-", "_")) for key in QUESTIONS}
+        answers = {key: value for key, value in said.items() if value is not None}
+        source = Source(options["file"], options["mapping"], answers, user)
+        export, budget = read_files(source, options["budget"])
+        if options["show_mapping"]:
+            return mapping_of(options["file"].name, export)
+        restoring = options["restore_deleted"]
+        job = Job(user, export.rows, budget, options["chunk_size"], restoring, export.currency)
         is_new = job.makes_user
-        report = perform(job, options["dry_run"])
+        before = "" if is_new else user.profile.currency
+        report = perform(job, options["dry_run"], options["file"].name)
         lines = [f"{options['file'].name}: {export.title}{dates(export)}"]
         if is_new:
             lines.append(f"User:        {user.username} is new and has no password")
-        if options["mapping"]:
-            lines += readings(export, SHOWN if options["dry_run"] else 0)
+        if export.currency not in ("", before):
+            lines.append(f"Currency:    {export.currency} is the currency of {user.username} now")
+        lines += readings(export, SHOWN if options["dry_run"] else 0)
         lines += summary(export, report)
         if options["dry_run"]:
             lines.append("This was a dry run: nothing of it is stored.")
@@ -121,55 +152,148 @@ def find_user(username: str, create: bool) -> User:
     return user
 
 
-def read_files(
-    file: Path, budget: Path | None, mapping: Path | None
-) -> tuple[Export, list[BudgetLine]]:
-    """Read all files. Raises CommandError with every bad line and every bad key of the mapping."""
-    problems: list[str] = []
-    found = reading(mapping, read_mapping, problems) if mapping else None
+def zone_of(user: User) -> ZoneInfo:
+    """The time zone of the user's settings; that of new settings for one not saved yet."""
+    calendar = Calendar() if user._state.adding else user.profile.calendar
+    return ZoneInfo(calendar.time_zone)
+
+
+def mapping_of(name: str, export: Export) -> str:
+    """The mapping by which a table was read. Raises CommandError if it is not a table."""
+    if export.layout is None:
+        raise CommandError(f"{name} is read as {export.title}, which needs no mapping.")
+    return text_of(export.layout)
+
+
+def currency_of(user: User) -> str | None:
+    """The currency of the user's amounts; None for one who has none yet, nor has chosen one."""
+    if user._state.adding:
+        return None
+    has_amounts = user.transactions.exists() or user.thresholds.exists()
+    default = user.profile._meta.get_field("currency").default
+    chosen = user.profile.currency
+    return str(chosen) if has_amounts or chosen != default else None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file to import, and what is known beside it."""
+
+    file: Path
+    mapping: Path | None
+    answers: dict[str, str]
+    user: User
+
+    def read(self, path: Path, mapping: Mapping | None) -> Export:
+        hints = Hints(zone_of(self.user), self.answers, mapping)
+        return read_export(path, hints, currency_of(self.user))
+
+
+@dataclass
+class Problems:
+    """What is wrong with the files, in words: the first hundred, and how many there are in all."""
+
+    first: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, *problems: str, more: int = 0) -> None:
+        """Take down problems. more: how many there are besides that nobody has put into words."""
+        self.first += problems[: MOST_BAD - len(self.first)]
+        self.count += len(problems) + more
+
+    def add_lines(self, name: str, error: BadFile) -> None:
+        """Take down the bad lines of a file."""
+        said = [f"{name}, line {bad.line}: {bad.reason}" for bad in error.bad]
+        self.add(*said, more=error.more)
+
+    def __str__(self) -> str:
+        counted = "1 problem" if self.count == 1 else f"{self.count} problems"
+        lines = [f"{counted}; nothing was stored.", *self.first]
+        if left := self.count - len(self.first):
+            lines.append(f"and {left} more")
+        return "\n".join(lines)
+
+
+def read_files(source: Source, budget: Path | None) -> tuple[Export, list[BudgetLine]]:
+    """Read all files.
+
+    Raises CommandError with the bad lines and the bad keys of the mapping, or with what is to be
+    said first.
+    """
+    problems = Problems()
+    mapping = reading(source.mapping, read_mapping, problems) if source.mapping else None
     export = None
-    if found or not mapping:
-        export = reading(file, lambda path: read_export(path, found), problems)
+    if mapping or not source.mapping:
+        try:
+            export = reading(source.file, lambda path: source.read(path, mapping), problems)
+        except Unclear as error:
+            raise CommandError(asking(source.file.name, error)) from None
     lines = reading(budget, read_budget, problems) if budget else []
     if export is None or lines is None:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise CommandError("\n".join([f"{count}; nothing was stored.", *problems]))
+        raise CommandError(str(problems))
     return export, lines
 
 
-def reading(path: Path, read: Callable[[Path], T], problems: list[str]) -> T | None:
+def asking(name: str, error: Unclear) -> str:
+    """The questions, with the options that answer them."""
+    count = len(error.questions)
+    counted = "1 question" if count == 1 else f"{count} questions"
+    lines = [f"{name}: {counted} first; nothing was stored.", *map(str, error.questions)]
+    return "\n".join([*lines, "The same command with such an option goes on."])
+
+
+def reading(path: Path, read: Callable[[Path], T], problems: Problems) -> T | None:
     """What the file holds, or None and each problem added."""
     if path.is_fifo():
-        problems.append(f"{path}: a pipe cannot be read twice; save it in a file first")
+        problems.add(f"{path}: a pipe cannot be read twice; save it in a file first")
         return None
     try:
         return read(path)
     except BadFile as error:
-        problems += [f"{path.name}, line {bad.line}: {bad.reason}" for bad in error.bad]
+        problems.add_lines(path.name, error)
     except BadMapping as error:
-        problems += [f"{path.name}: {problem}" for problem in error.problems]
+        problems.add(*(f"{path.name}: {problem}" for problem in error.problems))
     except OSError as error:
-        problems.append(f"{path}: {error.strerror}")
+        problems.add(f"{path}: {error.strerror}")
     return None
 
 
-def perform(job: Job, dry_run: bool) -> Report:
-    """Import or rehearse behind a progress bar, which shows on a terminal only."""
-    kept = "" if dry_run else " What is stored is complete; the same command goes on from there."
+def perform(job: Job, dry_run: bool, name: str) -> Report:
+    """Import or rehearse behind a progress bar, which shows on a terminal only.
+
+    name: the file's, for what is wrong with its lines.
+    """
+    goes_on = " What is stored is complete; the same command goes on from there."
+    goes_on = " Nothing was stored." if dry_run else goes_on
     # disable=None: tqdm looks itself whether standard error is a terminal.
     with tqdm(total=len(job.rows), unit=" rows", disable=None, leave=False) as bar:
+        settled: list[int] = []
+
+        def settle(rows: int) -> None:
+            settled.append(rows)
+            bar.update(rows)
+
         try:
-            return (rehearse if dry_run else run)(job, bar.update)
-        except (Conflict, LedgerOverflow) as error:
-            raise CommandError(f"{error}{kept}") from error
+            return (rehearse if dry_run else run)(job, settle)
+        except BadFile as error:
+            problems = Problems()
+            problems.add_lines(name, error)
+            raise CommandError(str(problems)) from error
+        except Refused as error:
+            raise CommandError(f"{error} Nothing was stored.") from error
+        except (Conflict, LedgerOverflow, TooManyAlerts) as error:
+            # The same command would meet the same rows again.
+            done = 0 if dry_run else sum(settled)
+            kept = f"{done} of {len(job.rows)} rows are stored, complete with their alerts."
+            raise CommandError(f"{error} {kept}") from error
         except OperationalError as error:
-            raise CommandError(f"The database gave up: {str(error).strip()}{kept}") from error
+            raise CommandError(f"The database gave up: {str(error).strip()}{goes_on}") from error
         except KeyboardInterrupt:
-            raise CommandError(f"Interrupted.{kept}") from None
+            raise CommandError(f"Interrupted.{goes_on}") from None
 
 
 def readings(export: Export, at_most: int) -> Iterator[str]:
-    """How the mapping has read the file: sums to compare with, and some rows in its order."""
+    """How the file was read: sums to compare with, and some rows in its order."""
     rows = [row for _, row in export.rows]
     count = Counter(row.type for row in rows)
     sums = [
@@ -184,12 +308,25 @@ def readings(export: Export, at_most: int) -> Iterator[str]:
 
 def summary(export: Export, report: Report) -> Iterator[str]:
     """The outcome, line by line."""
+    yield from (f"Note:        {note}" for note in first_of(export.notes))
     outcome = report.outcome
     read = len(export.rows) + len(export.left_out)
     yield f"Rows:        {read} read, {outcome.stored} stored, {outcome.present} there already"
+    if outcome.updated:
+        yield f"Updated:     {len(outcome.updated)} rows that were pending"
+        yield from (f"  {said}" for said in first_of(outcome.updated))
+    if outcome.deleted:
+        count = len(outcome.deleted)
+        yield f"Deleted:     {count} deleted before stay so (--restore-deleted); on line"
+        yield from wrapped(first_of(outcome.deleted))
     yield from left_out(export.left_out)
+    if cut := [row.line for _, row in export.rows if row.cut]:
+        yield f"Cut:         {len(cut)} descriptions to {DESCRIPTION_LENGTH} characters; on line"
+        yield from wrapped(first_of(sorted(cut)))
     yield f"Categories:  {len(outcome.categories)} made"
     yield from wrapped(outcome.categories)
+    for name, now in sorted(outcome.followed.items()):
+        yield f"  {name} is {now} now"
     made, updated = outcome.thresholds_made, outcome.thresholds_updated
     yield f"Thresholds:  {len(made)} made, {len(updated)} updated"
     yield from wrapped([*made, *updated])
@@ -200,12 +337,18 @@ def summary(export: Export, report: Report) -> Iterator[str]:
 
 def left_out(lines: Sequence[LeftOut]) -> Iterator[str]:
     """The lines that are no transactions, by reason."""
-    numbers: dict[str, list[str]] = {}
+    numbers: dict[str, list[int]] = {}
     for line in lines:
-        numbers.setdefault(line.reason, []).append(str(line.line))
+        numbers.setdefault(line.reason, []).append(line.line)
     for reason, found in numbers.items():
         yield f"Left out:    {len(found)}, {reason}; on line"
-        yield from wrapped(found)
+        yield from wrapped(first_of(found))
+
+
+def first_of(items: Sequence[object]) -> list[str]:
+    """The first hundred, such as numbers of lines, and how many more there are."""
+    more = len(items) - MOST_BAD
+    return [*map(str, items[:MOST_BAD]), *([f"and {more} more"] if more > 0 else [])]
 
 
 def wrapped(items: Sequence[str]) -> list[str]:
@@ -214,7 +357,7 @@ def wrapped(items: Sequence[str]) -> list[str]:
 
 
 def dates(export: Export) -> str:
-    """The first and the last day of the rows; "" where there are none."""
+    """The first and the last day of the rows; "" without rows."""
     if not export.rows:
         return ""
     return f", {export.rows[0][1].date} to {export.rows[-1][1].date}"

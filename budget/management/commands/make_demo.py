@@ -1,4 +1,4 @@
-"""manage.py make_demo: a user with data to try everything with, made once."""
+"""manage.py make_demo: a user with data to try everything, made once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from accounts.models import Profile
 from budget.demo import EMAIL, USERNAME, Credentials, make, recall, renew
+from budget.models import Profile
+from budget.models.ledger import local_day
 
 ADDRESS = "http://127.0.0.1:8000"
 FILE = ".demo"
@@ -21,8 +23,8 @@ FILE = ".demo"
 
 class Command(BaseCommand):
     help = (
-        "Make the user demo with 18 months of data and print how to log in. Where the user is "
-        "there already, nothing is changed and the same is printed again."
+        "Make the user demo with 18 months of data and print how to log in. If the user already "
+        "exists, change nothing and print the same again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -39,7 +41,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--force",
             action="store_true",
-            help="also where DEBUG is off: demo can do everything in the admin",
+            help="even if DEBUG is off: demo can do everything in the admin",
         )
 
     def handle(self, **options: Any) -> str:
@@ -75,7 +77,7 @@ def prepare(file: Path, address: str) -> Iterator[str]:
 def directions(user: User, credentials: Credentials, address: str) -> Iterator[str]:
     """Where to look, how to log in, and three commands to paste."""
     purchase = {
-        "date": Profile.objects.get(user=user).calendar.today().isoformat(),
+        "date": local_day(Profile.objects.get(user=user).time_zone, timezone.now()).isoformat(),
         "category": "Home",
         "description": "Washing machine",
         "amount": "1649.00",

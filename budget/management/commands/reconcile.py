@@ -1,4 +1,4 @@
-"""manage.py reconcile: is everything derived what the transactions say?"""
+"""manage.py reconcile: recompute rollups and alerts from the transactions and compare."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from budget.engine import Drift, next_users, reconcile, unseen_since
-from financial_alerts.logs import command_result
+from budget.engine import Drift, next_users, reconcile_users, unseen_since
+from lib.logs import command_result
 
 
 class Command(BaseCommand):
     help = (
-        "Compute rollups and alerts again from the transactions alone and name every drift. "
-        "Exits with 1 where there is any, unless --repair mends it. With --slice it looks at so "
-        "many users, goes on where the last one stopped, and comes to everybody in turn. With "
-        "--verbosity 0 it only says how many, and nothing of anybody."
+        "Recompute rollups and alerts from the transactions, compare, and print every drift. "
+        "Exits with 1 if there is any, unless --repair corrects it. With --slice it checks that "
+        "many users and continues where the last run stopped, so that every user has a turn. With "
+        "--verbosity 0 it prints no user's data, only the number of drifts."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,9 +31,9 @@ class Command(BaseCommand):
             "--slice",
             type=int,
             metavar="USERS",
-            help="only so many: who has written since the last time, and who has waited longest",
+            help="only that many: those who wrote since their last check, then the oldest checks",
         )
-        parser.add_argument("--repair", action="store_true", help="mend what has drifted")
+        parser.add_argument("--repair", action="store_true", help="correct what has drifted")
 
     def handle(
         self, *args: Any, user: str | None, slice: int | None, repair: bool, **options: Any
@@ -49,30 +49,33 @@ class Command(BaseCommand):
     ) -> None:
         result |= {"users": len(users), "drift": 0}
         begun = monotonic()
-        # The bar shows only where somebody is looking.
-        for user_id, name in tqdm(users, unit="user", disable=None, file=sys.stderr):
-            for drift in reconcile(user_id, repair=repair):
-                result["drift"] += 1
-                if verbosity:
-                    self.stdout.write(self.line(name, drift))
+        names = dict(users)
+        checked = reconcile_users(list(names), repair=repair)
+        # The bar shows only in a terminal.
+        bar = tqdm(checked, total=len(names), unit="user", disable=None, file=sys.stderr)
+        for user_id, drifts in bar:
+            result["drift"] += len(drifts)
+            if verbosity:
+                for drift in drifts:
+                    self.stdout.write(self.line(names[user_id], drift))
         waited = unseen_since()
         if waited is not None:
             result["oldest_s"] = int((timezone.now() - waited).total_seconds())
         rate = len(users) / max(monotonic() - begun, 0.001)
-        checked = f"{len(users)} user{'' if len(users) == 1 else 's'} checked, {rate:.0f} a second"
+        count = f"{len(users)} user{'' if len(users) == 1 else 's'} checked, {rate:.0f} a second"
         found = result["drift"]
         if not found:
-            said = f"{checked}, no drift."
+            said = f"{count}, no drift."
         elif repair:
             result["repaired"] = found
-            said = f"{checked}, {found} repaired."
+            said = f"{count}, {found} repaired."
         else:
-            raise CommandError(f"{checked}, {found} drifted. Run again with --repair to mend them.")
+            raise CommandError(f"{count}, {found} drifted. Run again with --repair to correct it.")
         if verbosity:
             self.stdout.write(said)
 
     def users(self, username: str | None, count: int | None) -> list[tuple[int, str]]:
-        """The users to check, in turn; CommandError for a name that nobody has."""
+        """The users to check, in turn. Raises CommandError for an unknown name."""
         model = get_user_model()
         users = model._default_manager.order_by("pk")
         name = model.USERNAME_FIELD

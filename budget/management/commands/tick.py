@@ -12,13 +12,13 @@ from tqdm import tqdm
 
 from budget.engine import lag, tick
 from budget.engine.tick import USERS_A_COMMIT
-from financial_alerts.logs import command_result
+from lib.logs import command_result
 
 
 class Command(BaseCommand):
     help = (
         "Bring every user whose local day has changed up to date: rolling windows move, periods "
-        "that are over are judged, forecasts are made anew. Run it every few minutes; doing it "
+        "that are over are judged, forecasts are computed again. Run it every few minutes; "
         "twice changes nothing, and one that was cut off goes on where it stopped."
     )
 

@@ -13,19 +13,18 @@ from unittest.mock import patch
 from django.db import connection
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
-from budget.engine import evaluate, rules, statements, touched, writes
+from budget.engine import commit, evaluate, rules, sql, writes
 from budget.models import Threshold, ledger
 
 # A lost update of the ledger's last event number would refuse every later flip, for the numbers
 # are unique, and with nothing written nothing wrong is shown. So they go on from the events there
 # are: what is broken stays broken, and the writers go on.
-COLUMNS = """
-user_id, as_of, version,
-greatest(event_seq, (SELECT max(seq) FROM budget_alertevent e WHERE e.user_id = l.user_id)),
-rules, time_zone, week_start, month_start
-"""
+EVENT_SEQ = (
+    "greatest(event_seq, (SELECT max(seq) FROM budget_alertevent e WHERE e.user_id = l.user_id))"
+)
+COLUMNS = ", ".join({"event_seq": EVENT_SEQ}.get(column, column) for column in ledger.STATE)
 # Without the lock at the start the later ones deadlock as well; a run is not to wait for that.
-SOON = "SET LOCAL lock_timeout = 400;"
+SOON = "SET LOCAL lock_timeout = 400"
 # The same columns, and no lock.
 UNLOCKED = f"SELECT {COLUMNS} FROM budget_ledger l WHERE user_id = %s"  # noqa: S608
 LOCKED = f"""
@@ -43,16 +42,16 @@ def unlocked() -> Iterator[None]:
 @contextmanager
 def lock_in_the_sum() -> Iterator[None]:
     """Lock inside the statement that sums: it sums with a snapshot from before the wait."""
-    real = touched.read
+    real = sql.read_step
 
-    def read(state: ledger.LedgerState, *args: Any) -> statements.Step:
+    def read(state: ledger.LedgerState, *args: Any) -> sql.Step:
         text, params = real(state, *args)
         locked = "SELECT user_id FROM budget_ledger WHERE user_id = %s FOR NO KEY UPDATE"
         held = f"WITH locked AS MATERIALIZED ({locked}) SELECT * FROM ("  # noqa: S608
         waiting = ") found LIMIT (SELECT count(*) * 1000000 FROM locked)"
         return " ".join([held, text, waiting]), [state.user_id, *params]
 
-    with unlocked(), patch.object(touched, "read", read):
+    with unlocked(), patch.object(sql, "read_step", read):
         yield
 
 
@@ -74,14 +73,18 @@ def thresholds_outside() -> Iterator[None]:
         with unlocked():
             save(self, *args, **kwargs)
 
-    def threshold_written(threshold: Threshold, change: ledger.Change) -> None:
+    def threshold_written(threshold: Threshold, write: ledger.Write) -> None:
         # Noting new rules locks the ledger row too, so here it comes after the evaluation.
-        state = change.ledgers[threshold.user_id]
-        state.rules = ledger.new_rules()
+        book = write.books[threshold.user_id]
+        user_id = threshold.user_id
+        book.ledger.rules = ledger.new_rules()
         writes.store_conditions(threshold)
+        # Held, because no number is stored yet that they could be read by.
+        read = rules.read_rules([user_id])[user_id]
+        rules.hold_rules(book.ledger, rules.filled(book.ledger, read))
         whole = {threshold.pk: rules.rule_of(threshold)}
-        evaluate.evaluate_whole(state, whole, "threshold_edit")
-        rules.rules_changed(state)
+        evaluate.evaluate_whole(book, whole, "threshold_edit")
+        rules.rules_changed(book)
 
     with ExitStack() as stack:
         stack.enter_context(patch.multiple(ledger, LOCK=LOCKED, LOCK_TIMEOUT=SOON))
@@ -93,19 +96,19 @@ def thresholds_outside() -> Iterator[None]:
 @contextmanager
 def insert_first() -> Iterator[None]:
     """Insert first and lock the user's row after it, where foreign keys are checked at once."""
-    written = writes.transaction_written
+    written = commit.transaction_written
 
-    def lock_late(change: ledger.Change, after: ledger.Row | None) -> None:
+    def lock_late(write: ledger.Write) -> None:
         with connection.cursor() as cursor:
-            for user in sorted(change.ledgers):
+            for user in write.books:
                 cursor.execute("SELECT id FROM auth_user WHERE id = %s FOR UPDATE", [user])
-        written(change, after)
+        written(write)
 
     # Django's foreign keys are checked at the commit; the deadlock needs those of plain SQL.
     early = f"SET CONSTRAINTS ALL IMMEDIATE; {UNLOCKED}"
     with (
         patch.object(ledger, "LOCK", early),
-        patch.object(writes, "transaction_written", lock_late),
+        patch.object(commit, "transaction_written", lock_late),
     ):
         yield
 

@@ -21,7 +21,7 @@ HOURS_A_STEP, MOST_HOURS = 18, 120 * 24
 
 @dataclass
 class Shared:
-    """The starting gate, the flag that ends a run early, and the clock of all processes."""
+    """The starting gate, the flag that ends a run, and the clock of all processes."""
 
     gate: Barrier
     stop: Event

@@ -7,7 +7,6 @@ together can be played again in order; what comes out must be what the table hol
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -20,7 +19,6 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models.signals import post_delete
 
-from accounts.models import Profile
 from budget import engine
 from budget.models import (
     Alert,
@@ -28,6 +26,7 @@ from budget.models import (
     Condition,
     Conflict,
     Ledger,
+    Profile,
     Threshold,
     Transaction,
     TransactionType,
@@ -105,13 +104,13 @@ class Writer:
         self.changed: list[tuple[int, int, Fields | int | None]] = []
 
     def step(self) -> None:
-        """One write in a commit of its own."""
+        """One write in one commit."""
         self.user = self.random.choice(self.users)
         name = self.choose()
         operation: Callable[[], None] = getattr(self, name)
         self.changed = []
         try:
-            # The tick goes from user to user in commits of its own.
+            # The tick goes from user to user in separate commits.
             with nullcontext() if name == "tick" else transaction.atomic():
                 operation()
                 # Read under the lock, so that it is the version of this very commit.
@@ -342,7 +341,7 @@ class Writer:
         category.save()
 
     def look(self) -> None:
-        engine.read_ledger(self.user)
+        engine.move_to_today(self.user)
 
     def tick(self) -> None:
         engine.tick()
@@ -371,16 +370,15 @@ WEIGHTS = {
 }
 
 
-def write(number: int, users: Sequence[int], seconds: float, control: str, seed: int) -> Report:
-    """Write until the time is over or the run is ended; `control` names what is broken, if any."""
+def write(number: int, users: Sequence[int], control: str, seed: int) -> Report:
+    """Write until the run is ended; `control` names what is broken, if anything."""
     ours = shared[0]
     writer = Writer(number, users, seed, broken=bool(control))
     broken = CONTROLS[control]() if control else nullcontext()
     try:
         with broken:
             ours.gate.wait(GATE_SECONDS)
-            deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline and not ours.stop.is_set():
+            while not ours.stop.is_set():
                 writer.step()
     finally:
         connection.close()

@@ -1,0 +1,83 @@
+import re
+import unicodedata
+from functools import lru_cache, partial
+
+from django.db import migrations
+
+BATCH = 1000
+# Letters without a decomposition whose Unicode name does not say what they are typed as.
+PLAIN = {
+    "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+    "ȷ": "j",
+    "æ": "ae",
+    "œ": "oe",
+    "ð": "d",
+    "þ": "th",
+    "ŋ": "n",
+    "ə": "e",
+    "ǝ": "e",
+    "ɛ": "e",
+    "ɔ": "o",
+    "ʒ": "z",
+    "ĸ": "k",
+    "\N{FRACTION SLASH}": "/",
+    "\N{MINUS SIGN}": "-",
+}
+QUOTES = dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02b9\u02bb\u02bc\u00b4\u0060\u055a", "'")
+QUOTES |= dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"')
+STROKED = re.compile("LATIN SMALL LETTER ([A-Z]) WITH .+")
+
+
+def fold(text):
+    return " ".join(
+        unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split()
+    )
+
+
+def old_key(text):
+    """What a search compared before: folded, without accents."""
+    decomposed = unicodedata.normalize("NFKD", fold(text))
+    return fold("".join(char for char in decomposed if not unicodedata.combining(char)))
+
+
+def search_key(text):
+    """What a search compares from here on: without accents, as a plain keyboard types it."""
+    straight = "".join(QUOTES.get(char, char) for char in text)
+    decomposed = unicodedata.normalize("NFKD", fold(straight))
+    return fold("".join(map(typed, decomposed)))
+
+
+@lru_cache(maxsize=4096)
+def typed(char):
+    if char.isascii():
+        return QUOTES.get(char, char)
+    if unicodedata.combining(char) or unicodedata.category(char) == "Cf":
+        return ""
+    if unicodedata.category(char) == "Pd":
+        return "-"
+    stroked = STROKED.fullmatch(unicodedata.name(char, ""))
+    return stroked[1].lower() if stroked else PLAIN.get(char, QUOTES.get(char, char))
+
+
+def fill(key_of, apps, schema_editor):
+    """Give tokens the keys that searches compare, in commits of a thousand, by ascending id."""
+    tokens = apps.get_model("accounts", "ApiToken").objects.order_by("pk")
+    last = 0
+    while found := list(tokens.filter(pk__gt=last).only("name", "hint", "key")[:BATCH]):
+        last = found[-1].pk
+        changed = []
+        for token in found:
+            key = f"{key_of(token.name)} {key_of(token.hint)}"
+            if key != token.key:
+                token.key = key
+                changed.append(token)
+        tokens.bulk_update(changed, ["key"])
+
+
+class Migration(migrations.Migration):
+
+    atomic = False
+
+    dependencies = [("accounts", "0004_code_guesses")]
+
+    operations = [migrations.RunPython(partial(fill, search_key), partial(fill, old_key))]

@@ -1,0 +1,970 @@
+"""Every statement written by hand, and what fills it in.
+
+One text for SQLite and PostgreSQL, with period bounds from Python. By hand, because the same as ORM
+queries costs some 20 ms of Python a request. Reads top down: running statements, the rollups, the
+one read of a write, the flips, and what the tick and the summaries ask of many users or periods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from django.db import DataError, IntegrityError, OperationalError, connection, models
+
+from budget.judge.judgement import FORECAST_LEVEL, Facts, Flip, Identity, Rules, SumKey
+from budget.judge.kinds import SIGNS, Measure, PeriodType
+from budget.judge.periods import ROLLING_END, ROLLING_START, add_months, month_of, span_of
+from budget.models import AlertKind, EventKind, Grain, LedgerOverflow, LedgerState, Rollup
+from budget.models.ledger import STATE, as_date
+from budget.models.money import from_minor
+from budget.models.rollup import MAX_MINOR
+from lib.postgresql import Message, Prepared
+
+Step = tuple[str, list[Any]]
+# Rows a statement: SQLite allows 32,766 parameters, and some have 18 a row.
+BATCH = 500
+
+
+def run(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
+    """Run statements in turn and give the rows of the last.
+
+    PostgreSQL takes them as one message, which saves a round trip each while the lock is held.
+    Raises LedgerOverflow for a sum that leaves its range.
+    """
+    with exact_sums(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            text = Message(*(statement for statement, _ in steps))
+            cursor.execute(text, [value for _, params in steps for value in params])
+        else:
+            for statement, params in steps:
+                cursor.execute(statement, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def exact_sums() -> Iterator[None]:
+    """Turn a sum that leaves its range, on either database, into LedgerOverflow."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "budget_rollup_amount_range" not in str(error):
+            raise
+        raise LedgerOverflow(
+            "The amounts of one category and type in one day or month may come to "
+            f"{from_minor(MAX_MINOR)} at most."
+        ) from error
+    except (DataError, OperationalError) as error:
+        if "overflow" not in str(error) and "out of range" not in str(error):
+            raise
+        raise LedgerOverflow("A total would leave the range of exact sums.") from error
+
+
+def marks(count: int) -> str:
+    """Placeholders for that many parameters."""
+    return ", ".join(["%s"] * count)
+
+
+def rows_of_marks(types: Sequence[str], count: int) -> str:
+    """Rows of placeholders; PostgreSQL does not see for itself of which types they are."""
+    return ", ".join([f"({', '.join(marks_of(*types))})"] * count)
+
+
+def marks_of(*types: str) -> list[str]:
+    """A placeholder for a value of each type."""
+    postgresql = connection.vendor == "postgresql"
+    return [f"CAST(%s AS {type})" if postgresql else "%s" for type in types]
+
+
+# The rollups
+
+
+ADD_TO_ROLLUPS = """
+INSERT INTO budget_rollup (user_id, grain, bucket, category_id, type_id, amount, count)
+VALUES {rows}
+ON CONFLICT (user_id, grain, bucket, category_id, type_id) DO UPDATE
+SET amount = budget_rollup.amount + excluded.amount, count = budget_rollup.count + excluded.count
+"""
+ROLLUP_ROW = "(%s, %s, %s, %s, %s, %s, %s)"
+
+# An UPDATE, because the upsert above checks its proposed row (count -1) before it sees a conflict.
+TAKE_FROM_ROLLUPS = Prepared("""
+UPDATE budget_rollup SET amount = amount - %s, count = count - %s
+WHERE user_id = %s AND category_id = %s AND type_id = %s
+AND ((grain = 'D' AND bucket = %s) OR (grain = 'M' AND bucket = %s))
+""")
+
+MERGE_ROLLUPS = """
+INSERT INTO budget_rollup (user_id, grain, bucket, category_id, type_id, amount, count)
+SELECT user_id, grain, bucket, %s, type_id, amount, count
+FROM budget_rollup WHERE user_id = %s AND category_id = %s
+ON CONFLICT (user_id, grain, bucket, category_id, type_id) DO UPDATE
+SET amount = budget_rollup.amount + excluded.amount, count = budget_rollup.count + excluded.count
+"""
+
+# What all of a user's amounts may come to together, minor units: any sum of them is exact on both
+# databases, and so is a forecast, which is at most 18 times the sum it starts from.
+MAX_TOTAL = 4 * 10**17
+# The total is read where it could come near that: before the additions of a commit come to this
+# much, and in two versions of so many before any addition (two, because some commits count two).
+# Else each write would cost more with every year.
+LARGE = 10**12
+VERSIONS = 1024
+# Grain, first day, category and type of a rollup row, and its amount and count.
+Key = tuple[str, date, int, int]
+Sums = dict[Key, tuple[int, int]]
+
+
+def check_total(ledger: LedgerState, added: int) -> None:
+    """Refuse an addition of minor units with which a user's amounts come to more than MAX_TOTAL.
+
+    Runs before the addition. Commits of less than LARGE each may pass it by 0.3 % until they are
+    noticed. Raises LedgerOverflow.
+    """
+    if added <= 0:
+        return
+    ledger.unchecked += added
+    if ledger.unchecked < LARGE and ledger.version % VERSIONS > 1:
+        return
+    ledger.unchecked = 0
+    months = Rollup.objects.filter(user_id=ledger.user_id, grain=Grain.MONTH)
+    with exact_sums():
+        total = months.aggregate(total=models.Sum("amount"))["total"] or 0
+    if total + added > MAX_TOTAL:
+        raise LedgerOverflow(
+            f"All amounts of a user together may come to {from_minor(MAX_TOTAL)} at most."
+        )
+
+
+def rollup_steps(ledger: LedgerState, before: Facts | None, after: Facts | None) -> list[Step]:
+    """What replaces a transaction's old part in the rollups by its new one.
+
+    Raises LedgerOverflow where all of the user's amounts together would come to too much.
+    """
+    old, new = before.minor if before else 0, after.minor if after else 0
+    check_total(ledger, new - old)
+    left = buckets_of(ledger, before) if before else None
+    entered = buckets_of(ledger, after) if after else None
+    if left and left == entered:
+        return [take_step(ledger, left, old - new, 0)]
+    steps = []
+    if left:
+        steps.append(take_step(ledger, left, old, 1))
+    if entered:
+        steps.append(add_step(ledger, [(bucket, (new, 1)) for bucket in entered]))
+    return steps
+
+
+def buckets_of(ledger: LedgerState, facts: Facts) -> tuple[Key, Key]:
+    """The day and the month that a transaction counts in."""
+    month = span_of(PeriodType.MONTHLY, facts.date, ledger.calendar).start
+    return (
+        (Grain.DAY, facts.date, facts.category_id, facts.type_id),
+        (Grain.MONTH, month, facts.category_id, facts.type_id),
+    )
+
+
+def add_step(ledger: LedgerState, sums: Sequence[tuple[Key, tuple[int, int]]]) -> Step:
+    params = [value for key, sum in sums for value in (ledger.user_id, *key, *sum)]
+    return add_to_rollups(len(sums)), params
+
+
+def take_step(ledger: LedgerState, buckets: tuple[Key, Key], minor: int, count: int) -> Step:
+    """Take minor units and a number of transactions out of a day and its month."""
+    (_, day, category_id, type_id), (_, month, _, _) = buckets
+    params = [minor, count, ledger.user_id, category_id, type_id, day, month]
+    return TAKE_FROM_ROLLUPS, params
+
+
+@lru_cache(maxsize=64)
+def add_to_rollups(rows: int) -> str:
+    """Prepared for two rows, the day and the month of one transaction."""
+    text = ADD_TO_ROLLUPS.format(rows=", ".join([ROLLUP_ROW] * rows))
+    return Prepared(text) if rows == 2 else text
+
+
+# The one read of a write: totals of its periods, and the alerts that are open there
+
+
+# The sums of any keys, each by its number. One subquery for all of them, because planning one each
+# costs PostgreSQL more than running them; for the same reason types are distinguished in the
+# sum and not in the WHERE.
+SUMS = """
+WITH win (number, grain, category, {what}lo, hi) AS (VALUES {keys}){tree}
+SELECT {head}win.number, {pad}COALESCE((
+  SELECT SUM({sum})
+  FROM budget_rollup r
+  WHERE r.user_id = %s AND r.grain = win.grain AND r.bucket >= win.lo AND r.bucket < win.hi
+  AND (win.category = 0 OR r.category_id = win.category{under})
+), 0) FROM win"""
+TREE = ", tree (root, member) AS (VALUES {rows})"
+UNDER = " OR (win.category, r.category_id) IN (SELECT root, member FROM tree)"
+# Reads the partial index budget_alert_open.
+OPEN_ALERTS = """
+SELECT 1, threshold_id, revision, subject, level, period_start, id FROM budget_alert
+WHERE user_id = %s AND status = 'open' AND kind <> 'custom'
+AND period_start IN ({starts}) AND subject IN (0, %s)"""
+
+# The measures that have a sum, by the number that a statement of any measure knows them by.
+WHAT: dict[str, int] = {Measure.SPENDING: 0, Measure.INCOME: 1, Measure.COUNT: 2}
+# Up to this many days are read day by day; more are read by months where whole ones lie within.
+SHORT = timedelta(days=62)
+
+
+def signed(measure: str, has: Callable[[str], str]) -> str:
+    """What a rollup row adds to a measure, in SQL; has: the test of a row for an effect."""
+    value = "r.count * 100" if measure == Measure.COUNT else "r.amount"
+    whens = (
+        f"WHEN {has(effect)} THEN {'-' if sign < 0 else ''}{value}"
+        for effect, sign in SIGNS[measure].items()
+    )
+    return f"CASE {' '.join(whens)} END"
+
+
+def any_measure(has: Callable[[str], str], measures: Mapping[str, int] = WHAT) -> str:
+    """The same where the row of the statement says which measure."""
+    whens = (f"WHEN {what} THEN {signed(measure, has)}" for measure, what in measures.items())
+    return f"CASE win.what {' '.join(whens)} END"
+
+
+def type_of(effect: str) -> str:
+    """By the user's types of an effect, which are few; read_step() fills them in."""
+    return f"r.type_id IN ({{{effect}}})"
+
+
+def effect_is(effect: str) -> str:
+    """By the table of types, y."""
+    return f"y.effect = '{effect}'"
+
+
+SPENDING, ANY_MEASURE = signed(Measure.SPENDING, type_of), any_measure(type_of)
+
+
+def apply_and_read(
+    ledger: LedgerState,
+    rules: Rules,
+    steps: Sequence[Step],
+    keys: Collection[SumKey],
+    starts: Collection[date],
+    subject: int,
+) -> tuple[dict[SumKey, int], dict[Identity, int]]:
+    """Run the steps; then read sums, and the ids of the alerts open in some periods, by identity.
+
+    All of it in one round trip. keys: of no single transaction. starts: the first days of the
+    periods. subject: the transaction whose own periods are looked at, besides those of all.
+    """
+    totals = dict.fromkeys(keys, 0)
+    opened: dict[Identity, int] = {}
+    if not starts:
+        run(steps)
+        return totals, opened
+    summed = [key for key in keys if key.start < key.end]
+    read = read_step(ledger, rules, summed, starts, subject)
+    for is_alert, number, revision, subject, level, start, value in run([*steps, read]):
+        if is_alert:
+            opened[number, revision, as_date(start), subject, level] = int(value)
+        else:
+            totals[summed[number]] += int(value)
+    return totals, opened
+
+
+def read_step(
+    ledger: LedgerState,
+    rules: Rules,
+    keys: Sequence[SumKey],
+    starts: Collection[date],
+    subject: int,
+) -> Step:
+    """The one read of a write: sums by their number, and open alerts."""
+    text, params = select_open(len(starts)), [ledger.user_id, *starts, subject]
+    if not keys:
+        return text, params
+    sums, before = sums_step(ledger, rules, keys, typed=True)
+    return type(sums)(f"{sums} UNION ALL {text}"), [*before, *params]
+
+
+def sums_step(
+    ledger: LedgerState, rules: Rules, keys: Sequence[SumKey], *, typed: bool = False
+) -> Step:
+    """The statement that sums keys, by their place in the sequence; an empty one has no row.
+
+    typed: in the shape of OPEN_ALERTS.
+    """
+    rows: list[tuple[int, Grain]] = []
+    params: list[Any] = []
+    mixed = any(key.measure != Measure.SPENDING for key in keys)
+    roots: dict[int, frozenset[int]] = {}
+    month_start = ledger.calendar.month_start
+    for number, key in enumerate(keys):
+        category = key.category_id or 0
+        if category in rules.subtrees:
+            roots[category] = rules.subtrees[category]
+        for grain, start, end in parts_of(key.start, key.end, month_start):
+            rows.append((number, grain))
+            params += [category, WHAT[key.measure], start, end] if mixed else [category, start, end]
+    ids = [
+        rules.types.get(effect, ())
+        for measure in (WHAT if mixed else (Measure.SPENDING,))
+        for effect in SIGNS[measure]
+    ]
+    counts = tuple((effect, len(types)) for effect, types in rules.types.items())
+    text = sums(tuple(rows), counts, tree_of(roots), mixed=mixed, typed=typed)
+    return text, [*params, *(pk for types in ids for pk in types), ledger.user_id]
+
+
+@lru_cache(maxsize=16384)
+def parts_of(start: date, end: date, month_start: int) -> tuple[tuple[Grain, date, date], ...]:
+    """A span as whole months of the user's, with the days before and after them."""
+    first = month_of(start, month_start)
+    first = first if first == start else add_months(first, 1)
+    last = month_of(end, month_start)
+    if first >= last or (end - start <= SHORT and (first, last) != (start, end)):
+        return ((Grain.DAY, start, end),)
+    parts = (
+        (Grain.DAY, start, first),
+        (Grain.MONTH, first, last),
+        (Grain.DAY, last, end),
+    )
+    return tuple(part for part in parts if part[1] < part[2])
+
+
+def tree_of(roots: Mapping[int, frozenset[int]]) -> str:
+    """Subtrees as pairs of root and member, for a statement."""
+    return ", ".join(f"({root}, {pk})" for root in roots for pk in sorted(roots[root]))
+
+
+@lru_cache(maxsize=1024)
+def sums(
+    rows: tuple[tuple[int, Grain], ...],
+    types: tuple[tuple[str, int], ...],
+    tree: str = "",
+    *,
+    mixed: bool = False,
+    typed: bool = False,
+) -> str:
+    """The sums of keys, by number and grain; a key of many grains has a row for each.
+
+    Category (0: all), first day and day after of each are left to the parameters, as is the measure
+    before them if they are mixed; each of those costs as much Python as ten lines of it. types: how
+    many the user has of each effect. tree: pairs of ids as text.
+    """
+    category, what, day = marks_of("bigint", "integer", "date")
+    row = f"{category}, {what}, {day}, {day}" if mixed else f"{category}, {day}, {day}"
+    # NULL: an IN list may not be empty, and nothing is equal to NULL.
+    none = {effect: "NULL" for signs in SIGNS.values() for effect in signs}
+    ids = none | {str(effect): marks(count) for effect, count in types}
+    text = SUMS.format(
+        what="what, " if mixed else "",
+        keys=", ".join(f"({number}, '{grain}', {row})" for number, grain in rows),
+        tree=TREE.format(rows=tree) if tree else "",
+        head="0, " if typed else "",
+        pad="0, 0, 0, CAST(NULL AS date), " if typed else "",
+        sum=(ANY_MEASURE if mixed else SPENDING).format(**ids),
+        under=UNDER if tree else "",
+    )
+    # A tree is one user's: too many to prepare.
+    return text if tree else Prepared(text)
+
+
+@lru_cache(maxsize=512)
+def select_open(starts: int) -> str:
+    return OPEN_ALERTS.format(starts=marks(starts))
+
+
+# The flips
+
+
+# One statement opens an alert for the first time and again: an identity is one row for ever.
+OPEN = """
+INSERT INTO budget_alert (user_id, threshold_id, revision, period_start, subject, level, kind,
+period_end, measure, message, search, status, opened_at, episodes, late, active_until, then_at,
+then_total, then_limit, transaction_id)
+VALUES {rows}
+ON CONFLICT (user_id, threshold_id, revision, period_start, subject, level) DO UPDATE
+SET status = 'open', opened_at = excluded.opened_at, resolved_at = NULL, acknowledged_at = NULL,
+episodes = budget_alert.episodes + 1, late = excluded.late, active_until = excluded.active_until,
+then_at = excluded.then_at, then_total = excluded.then_total, then_limit = excluded.then_limit,
+transaction_id = excluded.transaction_id
+RETURNING threshold_id, revision, period_start, subject, level, id, episodes
+"""
+OPEN_ROW = f"({marks(9)}, '', '', 'open', %s, 1, {marks(6)})"
+
+# A delete of a threshold may resolve very many alerts; an UPDATE by the ORM, which compares each id
+# once for each column, takes many times as long.
+RESOLVE = """
+WITH new (id, total, lim, at) AS (VALUES {rows})
+UPDATE budget_alert SET status = 'resolved', resolved_at = new.at, then_at = new.at,
+then_total = new.total, then_limit = new.lim
+FROM new WHERE budget_alert.id = new.id
+"""
+RESOLVE_ROW = ("bigint", "bigint", "bigint", "timestamptz")
+
+EVENTS = """
+INSERT INTO budget_alertevent
+(user_id, seq, alert_id, kind, cause, at, total, "limit", transaction_id) VALUES {rows}
+"""
+
+SAVE_LEDGERS = """
+WITH new (user_id, as_of, event_seq) AS (VALUES {rows})
+UPDATE budget_ledger SET as_of = new.as_of, event_seq = new.event_seq
+FROM new WHERE budget_ledger.user_id = new.user_id
+"""
+SAVE_ROW = ("bigint", "date", "bigint")
+
+
+def store_flips(flips: Sequence[tuple[LedgerState, Flip]], ledgers: Sequence[LedgerState]) -> None:
+    """Write flips in this order: the alerts, then an event each, and the state of the ledgers.
+
+    Sets the id of each alert, and whether it is new. Events are numbered on from the ledger's.
+    """
+    opening = [(ledger, flip) for ledger, flip in flips if flip.opens]
+    for part in batches(opening):
+        # A threshold is one user's, so its identities need no user here. Days as text: SQLite has
+        # nothing else.
+        by_key = {tuple(map(str, flip.key)): flip for _, flip in part}
+        for *key, pk, episodes in run([open_step(part)]):
+            flip = by_key[tuple(map(str, key))]
+            flip.alert_id, flip.new = pk, episodes == 1
+    resolving = [(ledger, flip) for ledger, flip in flips if not flip.opens]
+    steps = [resolve_step(part) for part in batches(resolving)]
+    steps += [event_step(part) for part in batches(flips)]
+    save_ledgers(ledgers, steps)
+
+
+T = TypeVar("T")
+
+
+def batches(rows: Sequence[T]) -> list[Sequence[T]]:
+    return [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
+
+
+def save_ledgers(ledgers: Sequence[LedgerState], steps: Sequence[Step] = ()) -> None:
+    """Store the day and the event number of ledgers that are locked; steps: run before it."""
+    steps = [*steps, *map(save_step, batches(ledgers))]
+    if steps:
+        run(steps)
+    for ledger in ledgers:
+        ledger.stored = ledger.as_of
+
+
+def open_step(flips: Sequence[tuple[LedgerState, Flip]]) -> Step:
+    params = []
+    for ledger, flip in flips:
+        now = instant(ledger)
+        params += [
+            ledger.user_id,
+            *flip.key,
+            AlertKind.FORECAST if flip.level == FORECAST_LEVEL else AlertKind.THRESHOLD,
+            ROLLING_END if flip.key[2] == ROLLING_START else flip.span.end,
+            flip.rule.terms[0].measure,
+            now,
+            flip.late,
+            flip.until,
+            now,
+            flip.total if flip.then is None else flip.then,
+            flip.limit,
+            flip.tip,
+        ]
+    return opens(len(flips)), params
+
+
+def resolve_step(flips: Sequence[tuple[LedgerState, Flip]]) -> Step:
+    params: list[Any] = []
+    for ledger, flip in flips:
+        params += [flip.alert_id, flip.total, flip.limit, instant(ledger)]
+    return resolves(len(flips)), params
+
+
+def event_step(flips: Sequence[tuple[LedgerState, Flip]]) -> Step:
+    params = []
+    for ledger, flip in flips:
+        ledger.event_seq += 1
+        params += [
+            ledger.user_id,
+            ledger.event_seq,
+            flip.alert_id,
+            EventKind.OPENED if flip.opens else EventKind.RESOLVED,
+            flip.cause,
+            instant(ledger),
+            flip.total if flip.then is None else flip.then,
+            flip.limit,
+            flip.tip,
+        ]
+    return events(len(flips)), params
+
+
+def save_step(ledgers: Sequence[LedgerState]) -> Step:
+    params: list[Any] = []
+    for ledger in ledgers:
+        params += [ledger.user_id, ledger.as_of, ledger.event_seq]
+    return saves(len(ledgers)), params
+
+
+def instant(ledger: LedgerState) -> Any:
+    """The instant of everything that a commit stores, as the database takes it."""
+    return connection.ops.adapt_datetimefield_value(ledger.now)
+
+
+@lru_cache(maxsize=64)
+def opens(count: int) -> str:
+    return OPEN.format(rows=", ".join([OPEN_ROW] * count))
+
+
+@lru_cache(maxsize=64)
+def resolves(count: int) -> str:
+    return RESOLVE.format(rows=rows_of_marks(RESOLVE_ROW, count))
+
+
+@lru_cache(maxsize=64)
+def events(count: int) -> str:
+    return EVENTS.format(rows=", ".join([f"({marks(9)})"] * count))
+
+
+@lru_cache(maxsize=64)
+def saves(count: int) -> str:
+    return SAVE_LEDGERS.format(rows=rows_of_marks(SAVE_ROW, count))
+
+
+# Many users at once, and many periods
+
+
+# The sums of many users' keys, each by its number; users are few enough to name here.
+SUMS_OF_MANY = """
+WITH win (number, user_id, grain, category, what, lo, hi) AS (VALUES {keys}){tree}
+SELECT win.number, COALESCE((
+  SELECT SUM({sum})
+  FROM budget_rollup r JOIN budget_transactiontype y ON y.id = r.type_id
+  WHERE r.user_id = win.user_id AND r.grain = win.grain
+  AND r.bucket >= win.lo AND r.bucket < win.hi
+  AND (win.category = 0 OR r.category_id = win.category{under})
+), 0) FROM win"""
+
+# The thresholds in force of some users, as engine/rules.py reads them.
+THRESHOLDS = """
+SELECT t.id, t.user_id, t.revision, t.type, t.days, t.category_id, t.measure, t.match, t.operator,
+t.amount, t.levels, t.starts_on, t.rollover, t.rollover_cap, t.rollover_from, t.forecast, t.balances
+FROM budget_threshold t{day}
+WHERE t.user_id IN ({users}) AND t.enabled AND t.deleted_at IS NULL{among} ORDER BY t.id
+"""
+# Those that a day may matter to: of the rolling ones, whose window a row leaves or comes into.
+OF_DAY = """ AND (
+  t.forecast OR t.starts_on IS NOT NULL OR t.type = 'rolling' AND (
+    EXISTS (
+      SELECT 1 FROM budget_rollup r WHERE r.user_id = t.user_id AND r.grain = 'D'
+      AND r.bucket > {left} AND r.bucket <= {leaves}
+    ) OR EXISTS (
+      SELECT 1 FROM budget_rollup r WHERE r.user_id = t.user_id AND r.grain = 'D'
+      AND r.bucket > l.as_of AND r.bucket <= {today}
+    )
+  )
+)"""
+
+# Reads the partial index budget_alert_open.
+OPEN_OF_MANY = """
+SELECT user_id, id, threshold_id, revision, period_start, subject, level FROM budget_alert
+WHERE user_id IN ({users}) AND status = 'open' AND kind <> 'custom' AND period_start IN ({starts})
+"""
+
+# The ledgers that are behind in a zone and that nobody else is writing to, as they will be.
+LOCK_BEHIND = """
+SELECT {columns} FROM budget_ledger
+WHERE time_zone = %s AND as_of < %s AND user_id > %s ORDER BY user_id LIMIT %s{skip}
+"""
+MOVE = "UPDATE budget_ledger SET version = version + 1, as_of = %s WHERE user_id IN ({users})"
+
+# Spending and income of any spans, each made of rows of one grain, by category or type.
+SUMMARY = """
+WITH win (number, grain, lo, hi) AS (VALUES {windows})
+SELECT win.number, {name}, COALESCE(SUM({spending}), 0), COALESCE(SUM({income}), 0), SUM(r.count)
+FROM win JOIN budget_rollup r ON r.grain = win.grain AND r.bucket >= win.lo AND r.bucket < win.hi
+JOIN budget_transactiontype y ON y.id = r.type_id{join}
+WHERE r.user_id = %s GROUP BY win.number, {name}
+"""
+# What names a group, and what that takes.
+GROUPS = {
+    "category": ("c.name", " JOIN budget_category c ON c.id = r.category_id"),
+    "type": ("y.slug", ""),
+}
+
+
+# The number, user, grain, category (0: all), measure by WHAT, first day and day after of a sum.
+Summed = tuple[int, int, str, int, int, date, date]
+
+
+def sums_of_many(rows: Sequence[Summed], tree: str = "") -> str:
+    """tree: pairs of ids as text. The rows are written out: so many parameters take long."""
+    kind = "DATE " if connection.vendor == "postgresql" else ""
+    keys = (
+        f"({number}, {user_id}, '{grain}', {category}, {what}, {kind}'{first}', {kind}'{end}')"
+        for number, user_id, grain, category, what, first, end in rows
+    )
+    return SUMS_OF_MANY.format(
+        keys=", ".join(keys),
+        tree=TREE.format(rows=tree) if tree else "",
+        sum=any_measure(effect_is),
+        under=UNDER if tree else "",
+    )
+
+
+def lock_behind(zone: str, today: date, after: int, count: int) -> list[LedgerState]:
+    """Lock the first ledgers of a zone that are behind, ascending by user, from a user on.
+
+    Without waiting: a writer that holds a ledger brings its day up to date itself. As they are, but
+    for the version, which move_ledgers() counts.
+    """
+    columns = ("version + 1" if name == "version" else name for name in STATE)
+    statement = LOCK_BEHIND.format(columns=", ".join(columns), skip=skip_locked())
+    return [LedgerState.from_row(row) for row in run([(statement, [zone, today, after, count])])]
+
+
+def move_ledgers(ledgers: Sequence[LedgerState], today: date) -> None:
+    """Bring locked ledgers to a day, and count their version."""
+    run([(MOVE.format(users=ids_of(ledger.user_id for ledger in ledgers)), [today])])
+    for ledger in ledgers:
+        ledger.as_of = ledger.stored = today
+
+
+def open_of_many(users: Iterable[int], starts: Collection[date]) -> list[tuple[int, int, Identity]]:
+    """User, id and identity of the open alerts of some users in periods with these first days."""
+    statement = OPEN_OF_MANY.format(users=ids_of(users), starts=marks(len(starts)))
+    return [
+        (user_id, pk, (threshold_id, revision, as_date(start), subject, level))
+        for user_id, pk, threshold_id, revision, start, subject, level in run(
+            [(statement, list(starts))]
+        )
+    ]
+
+
+def thresholds_of(users: Collection[int]) -> str:
+    return THRESHOLDS.format(users=ids_of(users) or "NULL", day="", among="")
+
+
+def thresholds_of_day(users: Collection[int], today: date) -> str:
+    """The ledgers are still at the day before."""
+    day = f"DATE '{today}'" if connection.vendor == "postgresql" else f"'{today}'"
+    among = OF_DAY.format(
+        today=day, left=days_before("l.as_of", "t.days"), leaves=days_before(day, "t.days")
+    )
+    join = " JOIN budget_ledger l ON l.user_id = t.user_id"
+    return THRESHOLDS.format(users=ids_of(users) or "NULL", day=join, among=among)
+
+
+def skip_locked() -> str:
+    """Lock rows, but none that is locked already."""
+    return " FOR NO KEY UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+
+
+@lru_cache(maxsize=512)
+def summary(windows: int, group: str) -> str:
+    """group: category or type."""
+    name, join = GROUPS[group]
+    return SUMMARY.format(
+        windows=rows_of_marks(("integer", "text", "date", "date"), windows),
+        name=name,
+        join=join,
+        spending=signed(Measure.SPENDING, effect_is),
+        income=signed(Measure.INCOME, effect_is),
+    )
+
+
+# The self-audit: each statement gives the users, among some, with rows that do not follow from
+# others. What must be there counts 1 and what is there -1, so that what agrees comes to nothing.
+
+
+WRONG_DAYS = """
+SELECT DISTINCT user_id FROM (
+  SELECT user_id, date AS bucket, category_id, type_id, amount, 1 AS count
+  FROM budget_transaction WHERE user_id IN ({users})
+  UNION ALL
+  SELECT user_id, bucket, category_id, type_id, -amount, -CAST(count AS integer)
+  FROM budget_rollup WHERE user_id IN ({users}) AND grain = 'D'
+) AS both_sides
+GROUP BY user_id, bucket, category_id, type_id HAVING SUM(amount) <> 0 OR SUM(count) <> 0
+"""
+WRONG_MONTHS = """
+SELECT DISTINCT user_id FROM (
+  SELECT r.user_id, {month} AS bucket, r.category_id, r.type_id, r.amount,
+  CAST(r.count AS integer) AS count
+  FROM budget_rollup r JOIN budget_ledger l ON l.user_id = r.user_id
+  WHERE r.user_id IN ({users}) AND r.grain = 'D'
+  UNION ALL
+  SELECT user_id, bucket, category_id, type_id, -amount, -CAST(count AS integer)
+  FROM budget_rollup WHERE user_id IN ({users}) AND grain = 'M'
+) AS both_sides
+GROUP BY user_id, bucket, category_id, type_id HAVING SUM(amount) <> 0 OR SUM(count) <> 0
+"""
+# The last flip event of each alert is its status, and its episodes are its openings.
+WRONG_EVENTS = """
+SELECT a.user_id FROM budget_alert a LEFT JOIN (
+  SELECT user_id, alert_id, MAX(CASE kind WHEN 'opened' THEN seq ELSE 0 END) AS opened,
+  MAX(CASE kind WHEN 'resolved' THEN seq ELSE 0 END) AS resolved,
+  SUM(CASE kind WHEN 'opened' THEN 1 ELSE 0 END) AS openings
+  FROM budget_alertevent WHERE user_id IN ({users}) AND kind IN ('opened', 'resolved')
+  GROUP BY user_id, alert_id
+) AS e ON e.alert_id = a.id AND e.user_id = a.user_id
+WHERE a.user_id IN ({users}) AND (
+  e.alert_id IS NULL OR (e.opened > e.resolved) <> (a.status = 'open')
+  OR a.episodes <> CASE e.openings WHEN 0 THEN 1 ELSE e.openings END
+)
+UNION
+SELECT l.user_id FROM budget_ledger l WHERE l.user_id IN ({users}) AND l.event_seq < (
+  SELECT MAX(e.seq) FROM budget_alertevent e WHERE e.user_id = l.user_id
+)
+"""
+# Each open alert that names a transaction names one that counts in its period for any term.
+WRONG_TIPS = """
+WITH term (threshold_id, days, category, what) AS MATERIALIZED (VALUES {terms})
+SELECT DISTINCT a.user_id
+FROM budget_alert a JOIN budget_ledger l ON l.user_id = a.user_id
+LEFT JOIN budget_transaction t ON t.id = a.transaction_id AND t.user_id = a.user_id
+LEFT JOIN budget_transactiontype y ON y.id = t.type_id
+WHERE a.user_id IN ({users}) AND a.status = 'open' AND a.kind <> 'custom'
+AND a.transaction_id IS NOT NULL AND NOT EXISTS (
+  SELECT 1 FROM term WHERE term.threshold_id = a.threshold_id
+  AND term.category IN (0, t.category_id) AND a.subject IN (0, t.id)
+  AND CASE term.days WHEN 0 THEN t.date >= a.period_start AND t.date < a.period_end
+  ELSE t.date <= l.as_of AND t.date > {first} END AND ({counts})
+)
+"""
+# What each period with rows has come to, for each of some windows; a window of a category that
+# others lie under has a row for each of them, and one of all has category 0.
+PERIODS = """
+WITH kind (type_id, spending, income, number, net) AS MATERIALIZED (VALUES {kinds}),
+win (number, user_id, months, week_start, category, what) AS MATERIALIZED (
+  VALUES {windows}
+), day AS MATERIALIZED ({days}), month AS MATERIALIZED ({months}), sums AS (
+  SELECT win.number, r.bucket AS start, {measured} AS total
+  FROM win JOIN day r ON r.user_id = win.user_id
+  WHERE win.category = 0 AND win.months = 0 AND win.week_start = 0
+  UNION ALL
+  SELECT win.number, r.bucket, {measured}
+  FROM win JOIN month r ON r.user_id = win.user_id
+  WHERE win.category = 0 AND win.months = 1
+  UNION ALL
+  SELECT number, start, CAST(SUM(amount) AS bigint) FROM (
+    SELECT win.number, {week} AS start, {measured} AS amount
+    FROM win JOIN day r ON r.user_id = win.user_id
+    WHERE win.category = 0 AND win.week_start > 0
+    UNION ALL
+    SELECT win.number, {long}, {measured}
+    FROM win JOIN month r ON r.user_id = win.user_id
+    WHERE win.category = 0 AND win.months > 1
+    UNION ALL
+    SELECT win.number,
+    CASE WHEN win.months > 1 THEN {long} WHEN win.week_start > 0 THEN {week} ELSE r.bucket END,
+    {one}
+    FROM win JOIN budget_rollup r ON r.user_id = win.user_id
+    AND r.grain = CASE win.months WHEN 0 THEN 'D' ELSE 'M' END AND r.category_id = win.category
+    JOIN budget_transactiontype y ON y.id = r.type_id
+    WHERE win.category > 0 AND r.count > 0
+  ) AS amounts GROUP BY number, start
+)
+"""
+# What each day or month has come to.
+TOTALS = """SELECT r.user_id, r.bucket{totals}
+  FROM budget_rollup r JOIN kind ON kind.type_id = r.type_id
+  WHERE r.user_id IN ({users}) AND r.grain = '{grain}' AND r.count > 0 GROUP BY 1, 2"""
+PERIOD_SUMS = "{periods} SELECT number, start, total FROM sums WHERE total IS NOT NULL"
+# The open alerts are the levels that are reached, in their periods; threshold by threshold.
+WRONG_ALERTS = """{periods},
+level (threshold_id, user_id, revision, percent, lo, hi, week_start, months) AS MATERIALIZED (
+  VALUES {levels}
+), single (threshold_id, user_id, revision, percent, lo, hi, category, effect) AS MATERIALIZED (
+  VALUES {singles}
+)
+SELECT DISTINCT user_id FROM (
+  SELECT level.user_id, level.threshold_id, level.revision, level.percent, 0 AS subject,
+  sums.start, {end} AS until, 1 AS number
+  FROM sums JOIN level ON level.threshold_id = sums.number
+  AND sums.total >= level.lo AND sums.total <= level.hi
+  UNION ALL
+  SELECT single.user_id, single.threshold_id, single.revision, single.percent, t.id, t.date,
+  {tomorrow}, 1
+  FROM single JOIN budget_transaction t
+  ON t.user_id = single.user_id AND t.amount >= single.lo AND t.amount <= single.hi
+  JOIN budget_transactiontype y ON y.id = t.type_id AND y.effect = single.effect
+  WHERE single.category IN (0, t.category_id)
+  UNION ALL
+  SELECT user_id, threshold_id, revision, level, subject, period_start,
+  CASE WHEN period_end = active_until THEN period_end END, -1
+  FROM budget_alert WHERE user_id IN ({users}) AND status = 'open' AND kind <> 'custom'
+  AND threshold_id NOT IN ({apart})
+) AS both_sides
+GROUP BY user_id, threshold_id, revision, percent, subject, start, until HAVING SUM(number) <> 0
+"""
+
+# Leaves out the ledgers that are being written to, so that no write waits long for it.
+NOTE_CHECKED = """
+WITH seen (pk, version) AS (VALUES {seen}), free AS MATERIALIZED (
+  SELECT user_id FROM budget_ledger WHERE user_id IN ({users}) ORDER BY user_id{skip}
+)
+UPDATE budget_ledger SET checked_at = %s, checked_version = seen.version FROM seen
+WHERE user_id = seen.pk AND user_id IN (SELECT user_id FROM free) RETURNING user_id
+"""
+
+# The sum of each measure over rows of some days or months and kinds.
+TOTAL = [
+    f"CAST(SUM({column}) AS bigint)"
+    for column in (
+        "r.amount * kind.spending",
+        "r.amount * kind.income",
+        "r.count * kind.number",
+        "r.amount * kind.net",
+    )
+]
+# Which sum a window is of; net has one here.
+SIGNED_WHAT: dict[str, int] = {**WHAT, Measure.NET: len(WHAT)}
+
+
+def note_checked(versions: Mapping[int, int], now: datetime) -> set[int]:
+    """Note at which version each ledger was found in order; gives whose, without those in use."""
+    statement = NOTE_CHECKED.format(
+        seen=rows_of_text(versions.items()), users=ids_of(versions), skip=skip_locked()
+    )
+    at = connection.ops.adapt_datetimefield_value(now)
+    return {user_id for (user_id,) in run([(statement, [at])])}
+
+
+def with_memory() -> None:
+    """Let the statements of this transaction sort and group in memory what a slice takes."""
+    if connection.vendor == "postgresql":
+        run([("SET LOCAL work_mem = '64MB'", [])])
+
+
+def wrong_days(users: Collection[int]) -> str:
+    return WRONG_DAYS.format(users=ids_of(users))
+
+
+def wrong_months(users: Collection[int]) -> str:
+    shifted = days_before("r.bucket", "l.month_start - 1")
+    return WRONG_MONTHS.format(users=ids_of(users), month=month_starting(shifted, "l.month_start"))
+
+
+def wrong_events(users: Collection[int]) -> str:
+    return WRONG_EVENTS.format(users=ids_of(users))
+
+
+def wrong_tips(users: Collection[int], terms: Iterable[tuple[int, int, int, int]]) -> str:
+    """terms: of every threshold in force, its id, the days of a rolling one, category and what."""
+    whats = SIGNED_WHAT.items()
+    counted = {what: ", ".join(f"'{effect}'" for effect in SIGNS[name]) for name, what in whats}
+    return WRONG_TIPS.format(
+        users=ids_of(users),
+        terms=rows_of_text([(0, 0, 0, 0), *terms]),
+        first=days_before("l.as_of", "term.days"),
+        counts=" OR ".join(
+            f"term.what = {what} AND y.effect IN ({effects})" for what, effects in counted.items()
+        ),
+    )
+
+
+# The number, user, months, week start, category and what of a window.
+Window = tuple[int, int, int, int, int, int]
+
+
+Rows = Iterable[tuple[int | str | None, ...]]
+
+
+def period_sums(users: Collection[int], kinds: Rows, windows: Sequence[Window]) -> str:
+    """The number of each window, and the first day and total of each of its periods with rows."""
+    return PERIOD_SUMS.format(periods=periods(users, kinds, windows))
+
+
+def wrong_alerts(
+    users: Collection[int],
+    kinds: Rows,
+    windows: Sequence[Window],
+    levels: Rows,
+    singles: Rows,
+    apart: Iterable[int],
+) -> str:
+    """Windows are numbered by threshold. kinds: what each type adds to each measure.
+
+    apart: the thresholds whose alerts are not looked at.
+    """
+    return WRONG_ALERTS.format(
+        periods=periods(users, kinds, windows),
+        users=ids_of(users),
+        levels=rows_of_text([(0,) * 8, *levels]),
+        singles=rows_of_text([(0,) * 7 + ("",), *singles]),
+        apart=ids_of([0, *apart]),
+        end=f"CASE WHEN level.months > 0 THEN {months_later('sums.start', 'level.months')} "
+        f"WHEN level.week_start > 0 THEN {days_later('sums.start', '7')} "
+        f"ELSE {days_later('sums.start', '1')} END",
+        tomorrow=days_later("t.date", "1"),
+    )
+
+
+def periods(users: Collection[int], kinds: Rows, windows: Sequence[Window]) -> str:
+    """The start of a statement that knows what the periods of some windows have come to."""
+    summed = sorted({window[5] for window in windows if not window[4]} | {0})
+    totals = "".join(f", {TOTAL[what]} AS total_{what}" for what in summed)
+    measured = " ".join(f"WHEN {what} THEN r.total_{what}" for what in summed)
+    month = rest_of(f"({month_number('r.bucket')} - 1)", "win.months")
+    day = rest_of(f"({days_since('r.bucket', FIRST_MONDAY)} + 8 - win.week_start)", "7")
+    return PERIODS.format(
+        windows=rows_of_text([(0,) * 6, *windows]),
+        kinds=rows_of_text([(0,) * 5, *kinds]),
+        days=TOTALS.format(totals=totals, users=ids_of(users), grain="D"),
+        months=TOTALS.format(totals=totals, users=ids_of(users), grain="M"),
+        measured=f"CASE win.what {measured} END",
+        one=any_measure(effect_is, SIGNED_WHAT),
+        week=days_before("r.bucket", day),
+        long=months_later("r.bucket", f"-({month})"),
+    )
+
+
+def ids_of(users: Iterable[int]) -> str:
+    return ", ".join(map(str, users))
+
+
+def rows_of_text(rows: Rows) -> str:
+    """Rows of numbers and of words of this code, for VALUES."""
+    return ", ".join(map(repr, rows)).replace("None", "NULL")
+
+
+# Days and months in SQL, as judge/periods.py has them in Python.
+FIRST_MONDAY = "1900-01-01"
+
+
+def rest_of(number: str, by: str) -> str:
+    """The rest of a division; the sign for it would be taken for a placeholder."""
+    return f"{number} - {number} / {by} * {by}"
+
+
+def days_later(day: str, days: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"({day} + ({days}))"
+    return f"date({day}, ({days}) || ' days')"
+
+
+def days_before(day: str, days: str) -> str:
+    return days_later(day, f"-({days})")
+
+
+def months_later(day: str, months: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"CAST({day} + make_interval(months => {months}) AS date)"
+    return f"date({day}, ({months}) || ' months')"
+
+
+def month_number(day: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"CAST(date_part('month', {day}) AS integer)"
+    return f"CAST(substr({day}, 6, 2) AS integer)"
+
+
+def days_since(day: str, first: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"({day} - DATE '{first}')"
+    return f"CAST(julianday({day}) - julianday('{first}') AS integer)"
+
+
+def month_starting(day: str, first: str) -> str:
+    """The day `first` of the calendar month of a day."""
+    if connection.vendor == "postgresql":
+        return f"({day} - CAST(date_part('day', {day}) AS integer) + {first})"
+    return f"date({day}, 'start of month', ({first} - 1) || ' days')"

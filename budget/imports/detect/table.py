@@ -1,0 +1,235 @@
+"""The shape of a table: how its columns are parted, where it begins, and what each column is."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from budget.imports.csv_table import DELIMITERS, Dialect, Record, open_text
+from budget.imports.detect.dates import is_date
+from budget.imports.detect.words import CURRENCIES, SIGNS, role_of, way_of
+from budget.imports.values import is_blank
+
+# How much of a file decides its shape; all of it decides dates and amounts.
+MOST_LINES = 1500
+MOST_PREAMBLE = 100
+MOST_CELL = 100_000
+MOST_COLUMNS = 500
+AMOUNT = re.compile(
+    r"\(?\s*[-+\u2212]?\s*(?P<one>[^\d\s.,()+'-]{0,4})\s*[-+\u2212]?\s*"
+    r"(?P<digits>[0-9][0-9.,' \u00a0\u202f\u2019]*|[.,][0-9]+)"
+    r"\s*[-+]?\s*(?P<two>[^\d\s.,()+'-]{0,6}\.?)\s*[-+]?\s*\)?"
+)
+GROUPED = re.compile(
+    r"[0-9]*[.,]?[0-9]*|[0-9]{1,3}(?P<mark>[.,' \u00a0\u202f\u2019])[0-9]{2,3}"
+    r"(?:(?P=mark)[0-9]{2,3})*(?:[.,][0-9]*)?"
+)
+
+
+def amount_in(text: str) -> re.Match[str] | None:
+    """The parts of a cell that may be an amount."""
+    match = AMOUNT.fullmatch(text)
+    if match is None or not GROUPED.fullmatch(match["digits"].strip()):
+        return None
+    return match
+
+
+def is_amount(text: str) -> bool:
+    return amount_in(text) is not None
+
+
+def symbols_in(text: str) -> Iterator[str]:
+    """What stands beside the digits of an amount and is no word of a direction."""
+    if match := amount_in(text):
+        for beside in (match["one"], match["two"]):
+            if beside and not way_of(beside):
+                yield beside
+
+
+@dataclass
+class Column:
+    """One column of a sample: place from 0, its header, what it is by that, and what is in it."""
+
+    place: int
+    header: str
+    role: str
+    sure: int
+    cells: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.filled = [cell for cell in self.cells if not is_blank(cell)]
+        self.values = Counter(self.filled)
+        self.dates = sum(count for cell, count in self.values.items() if is_date(cell))
+        self.amounts = sum(
+            count for cell, count in self.values.items() if is_amount(cell) and not is_date(cell)
+        )
+
+    def share(self, count: int) -> float:
+        return count / len(self.filled) if self.filled else 0.0
+
+    @property
+    def has_dates(self) -> bool:
+        return self.share(self.dates) >= 0.6
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether what is filled in are amounts, but for a few lines such as totals."""
+        return self.share(self.amounts) >= 0.6
+
+    @property
+    def has_sign(self) -> bool:
+        """Whether some of the amounts are below zero."""
+        return any(
+            text[:1] in "-(\u2212" or text[-1:] == "-" or "-" in text[:4]
+            for text in self.values
+            if is_amount(text)
+        )
+
+    @property
+    def has_currencies(self) -> bool:
+        return bool(self.filled) and all(
+            value.strip().upper() in CURRENCIES or value.strip() in SIGNS for value in self.values
+        )
+
+
+@dataclass
+class Table:
+    """The shape of a file: how it is written, its header, and a sample of what follows.
+
+    header: None if missing. preamble: what stands before it.
+    """
+
+    dialect: Dialect
+    header: Record | None
+    preamble: list[str]
+    columns: list[Column]
+    records: list[Record]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+    def named(self, *roles: str) -> list[Column]:
+        """The columns of some roles, the most certain first."""
+        found = [column for column in self.columns if column.role in roles]
+        return sorted(found, key=lambda column: (roles.index(column.role), -column.sure))
+
+
+def records_of(lines: Sequence[str], dialect: Dialect) -> list[Record]:
+    """The records of some lines, whatever their quotes; blank ones are left out."""
+    reader = dialect.reader(iter(lines), strict=False)
+    found: list[Record] = []
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return found
+        except csv.Error:
+            continue
+        if any(map(str.strip, cells)):
+            found.append((line, [cell.strip() for cell in cells]))
+
+
+def sample(path: Path, encoding: str) -> list[str]:
+    with open_text(path, encoding) as text:
+        return list(islice((line[:MOST_CELL] for line in text), MOST_LINES))
+
+
+def is_movement(cells: Iterable[str]) -> bool:
+    """Whether a record has a date and an amount beside it."""
+    cells = list(cells)
+    dates = [is_date(cell) for cell in cells]
+    return any(dates) and any(
+        is_amount(cell) and not date for cell, date in zip(cells, dates, strict=True)
+    )
+
+
+def find_table(path: Path, encoding: str) -> Table | None:
+    """The shape of a file, None where no columns with dates and amounts are found."""
+    lines = sample(path, encoding)
+    best: tuple[float, list[Record], Dialect] = 0.0, [], Dialect()
+    for delimiter in DELIMITERS:
+        for quote in ('"', ""):
+            dialect = Dialect(encoding, delimiter, quote)
+            records = records_of(lines, dialect)
+            score = quality(records) - (0.01 if not quote else 0)
+            if score > best[0]:
+                best = score, records, dialect
+    score, records, dialect = best
+    if not records:
+        return header_only(lines, encoding)
+    return shaped(lines, records, dialect)
+
+
+def quality(records: Sequence[Record]) -> float:
+    """How well some records look like a table of movements."""
+    good = [cells for _, cells in records[:400] if len(cells) > 1 and is_movement(cells)]
+    if not good:
+        return 0.0
+    widths = Counter(map(len, good))
+    return len(good) * (0.5 + 0.5 * max(widths.values()) / len(good)) + 0.001 * max(widths)
+
+
+def header_only(lines: Sequence[str], encoding: str) -> Table | None:
+    """A table with only a header, or one whose dates or amounts cannot be read."""
+    for delimiter in DELIMITERS:
+        dialect = Dialect(encoding, delimiter)
+        records = records_of(lines, dialect)
+        at = header_at(records)
+        if at is not None:
+            return shaped(lines, records, dialect)
+    return None
+
+
+def header_at(records: Sequence[Record]) -> int | None:
+    """Which record is the header: the first with words for a date and for money."""
+    for at, (_, cells) in enumerate(records[:MOST_PREAMBLE]):
+        if is_movement(cells):
+            # Unknown words are a header all the same, where they have the width of the rows.
+            before = records[at - 1][1] if at else []
+            filled = [cell for cell in before if cell]
+            if (
+                len(before) == len(cells)
+                and len(filled) > len(cells) // 2
+                and not any(is_date(cell) or is_amount(cell) for cell in filled)
+            ):
+                return at - 1
+            return None
+        roles = {role_of(cell)[0] for cell in cells if cell}
+        has_day = roles & {"day", "date", "booked", "value_date"}
+        has_money = roles & {"amount", "debit", "credit"}
+        if has_day and has_money and len(cells) > 2:
+            return at
+    return None
+
+
+def shaped(lines: Sequence[str], records: Sequence[Record], dialect: Dialect) -> Table:
+    at = header_at(records)
+    header = None if at is None else records[at]
+    rows = list(records if at is None else records[at + 1 :])
+    first = header[0] - 1 if header else 0
+    if header is None:
+        start = next((i for i, (_, cells) in enumerate(rows) if is_movement(cells)), 0)
+        first = rows[start][0] - 1 if rows else 0
+        rows = rows[start:]
+    widths = Counter(len(cells) for _, cells in rows if is_movement(cells))
+    usual = widths.most_common(1)[0][0] if widths else 0
+    width = min(max(len(header[1]) if header else 0, usual), MOST_COLUMNS)
+    while header and width > usual and not any(header[1][width - 1 :]):
+        width -= 1
+    names = [*(header[1] if header else []), *[""] * width][:width]
+    moving = [cells for _, cells in rows if is_movement(cells)] or [cells for _, cells in rows]
+    columns = []
+    for place, name in enumerate(names):
+        role, sure = role_of(name) if name else ("", 0)
+        cells = [row[place] if place < len(row) else "" for row in moving]
+        columns.append(Column(place, name, role, sure, cells))
+    dialect = Dialect(dialect.encoding, dialect.delimiter, dialect.quote, first)
+    preamble = [line for line in lines[:first] if line.strip()]
+    return Table(dialect, header, preamble, columns, rows)

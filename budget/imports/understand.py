@@ -1,0 +1,247 @@
+"""From a file to its rows, whatever its kind: `understand` is the one way in.
+
+A new format is a module in formats/ and its name in FORMATS. What is a table goes through
+detect/, which makes the mapping that somebody could have written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+from zipfile import BadZipFile, ZipFile
+
+from budget.imports import mint
+from budget.imports.csv_table import open_text, read_header, read_records
+from budget.imports.detect.layout import detect
+from budget.imports.formats import camt, excel, mt940, ofx, own, qif
+from budget.imports.identity import external_ids
+from budget.imports.mapped import MappedReader
+from budget.imports.mapping import Mapping
+from budget.imports.reading import Choice, Hints, Question, Reading, Unclear
+from budget.imports.rows import MOST_BAD, BadFile, BadLine, Item, LeftOut, Note, ParsedRow
+
+
+class Format(Protocol):
+    """What the module of a format gives."""
+
+    @property
+    def TITLE(self) -> str: ...
+
+    @property
+    def PREFIX(self) -> str: ...
+
+    def recognises(self, start: bytes) -> bool:
+        """Whether a file that begins so is of this format, right or nearly so."""
+
+    def read(self, path: Path, hints: Hints) -> Reading:
+        """The rows. Raises OSError, BadFile where the whole cannot be read, and Unclear."""
+
+
+FORMATS: Sequence[Format] = (own, excel, ofx, camt, mt940, qif)
+HEAD = 4096
+ZIP = b"PK\x03\x04"
+MOST_UNPACKED = 50 * 1024 * 1024
+# Statements of fixed columns, by their first line.
+FIXED = {
+    re.compile(rb"11[0-9]{18}[0-9]{12}[12][0-9]{14}[0-9]{3}"): "a Norma 43 statement (AEB 43), "
+    "which is not read; the bank gives the same as CSV or Excel",
+    re.compile(rb"0000[0-9]{6}[0-9]{3}[0-9 ]{2}"): "a CODA statement, which is not read; the bank "
+    "gives the same as camt.053 or CSV",
+}
+HTML = re.compile(rb"<(html|table|!doctype html)\b", re.IGNORECASE)
+# What cannot be read, by its first bytes, with what helps.
+OTHERS: dict[bytes, str] = {
+    b"%PDF": "a PDF, a picture of a statement; most banks give the same as CSV, OFX or camt",
+    b"\x1f\x8b": "a compressed file (gzip); unpack it first",
+    b"{\\rtf": "a text of a word processor; give the bank's own file",
+    b"\x89PNG": "a picture; give the bank's own file",
+    b"\xff\xd8\xff": "a picture; give the bank's own file",
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that was read without a fault: rows by date, then line, each with its external_id.
+
+    currency: the one of all rows, "" where the file names none. notes: what may be wrong all the
+    same, in words. layout: the mapping that it was read by, where it is a table.
+    """
+
+    title: str
+    rows: list[tuple[str, ParsedRow]]
+    left_out: list[LeftOut]
+    notes: list[str]
+    currency: str = ""
+    layout: Mapping | None = None
+
+
+def understand(path: Path, hints: Hints) -> Reading:
+    """How a file is read. Raises OSError, BadFile where it cannot be, Unclear where it must ask."""
+    with path.open("rb") as file:
+        start = file.read(HEAD)
+    if not start.strip():
+        raise BadFile([BadLine(1, "the file is empty")])
+    for form in FORMATS:
+        if form.recognises(start):
+            if hints.mapping and form is not excel:
+                said = f"this is no table but {form.TITLE}, which is read without a mapping"
+                raise BadFile([BadLine(1, said)])
+            return form.read(path, hints)
+    if start.startswith(ZIP):
+        return unpacked(path, hints)
+    for mark, kind in OTHERS.items():
+        if start.startswith(mark):
+            raise BadFile([BadLine(1, f"this is {kind}")])
+    for pattern, kind in FIXED.items():
+        if pattern.match(start):
+            raise BadFile([BadLine(1, f"this is {kind}")])
+    if HTML.search(start[:1000]):
+        said = "this is a web page (HTML), whatever its name; open it in a spreadsheet, save as CSV"
+        raise BadFile([BadLine(1, said)])
+    if start.removeprefix(BOM_UTF8).lstrip().startswith(b"<"):
+        said = "this is XML of an unknown kind; statements as XML are camt.052, .053, .054 and OFX"
+        raise BadFile([BadLine(1, said)])
+    return read_table(path, hints)
+
+
+def unpacked(path: Path, hints: Hints) -> Reading:
+    """How the one file of an archive is read, as banks give statements in camt."""
+    folder = TemporaryDirectory()
+    try:
+        reading = understand(unpack(path, Path(folder.name)), hints)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return replace(reading, items=within(folder, reading.items))
+
+
+def within(folder: TemporaryDirectory[str], items: Iterator[Item]) -> Iterator[Item]:
+    """The items of a file in a folder that goes once they have been read."""
+    with folder:
+        yield from items
+
+
+def unpack(path: Path, folder: Path) -> Path:
+    """The one file of an archive, unpacked. Raises BadFile where there are more, or it is large."""
+    try:
+        with ZipFile(path) as archive:
+            files = [part for part in archive.infolist() if not part.is_dir()]
+            if len(files) != 1:
+                said = f"this is a ZIP archive of {len(files)} files; unpack it, give one of them"
+                raise BadFile([BadLine(1, said)])
+            if files[0].file_size > MOST_UNPACKED:
+                said = f"its file has more than {MOST_UNPACKED // 1024 // 1024} MiB when unpacked"
+                raise BadFile([BadLine(1, said)])
+            content = archive.read(files[0])
+    except (BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise BadFile([BadLine(1, f"a ZIP archive that cannot be read: {error}")]) from None
+    if content.startswith(ZIP):
+        raise BadFile([BadLine(1, "an archive within an archive; unpack it and give the file")])
+    found = folder / "unpacked"
+    found.write_bytes(content)
+    return found
+
+
+def read_export(path: Path, hints: Hints | None = None, currency: str | None = None) -> Export:
+    """Read a whole file.
+
+    currency: the user's; None for one who has no amounts yet, so that any one currency will do.
+    Raises OSError, BadFile with the first hundred bad lines, and Unclear with what is to be asked.
+    """
+    hints = hints or Hints()
+    reading = understand(path, hints)
+    rows: list[ParsedRow] = []
+    bad: list[BadLine] = []
+    more = 0
+    left_out: list[LeftOut] = []
+    notes: list[str] = []
+    for item in reading.items:
+        if isinstance(item, ParsedRow):
+            rows.append(item)
+        elif isinstance(item, LeftOut):
+            left_out.append(item)
+        elif isinstance(item, Note):
+            notes.append(item.text)
+        elif len(bad) < MOST_BAD:
+            bad.append(item)
+        else:
+            more += 1
+    if bad:
+        raise BadFile(bad, more)
+    rows, others, currency = of_one_currency(rows, hints.answers.get("currency"), currency)
+    rows.sort(key=lambda row: (row.date, row.line))
+    keyed = list(zip(external_ids(reading.prefix, rows), rows, strict=True))
+    return Export(reading.title, keyed, [*left_out, *others], notes, currency, reading.layout)
+
+
+def of_one_currency(
+    rows: list[ParsedRow], wanted: str | None, users: str | None
+) -> tuple[list[ParsedRow], list[LeftOut], str]:
+    """The rows of one currency, those left out as they are in others, and which one it is.
+
+    Amounts in two currencies are never added up. wanted: the one that was asked for. users: the
+    user's. Raises BadFile where the file is in another, Unclear where it has several.
+    """
+    first: dict[str, ParsedRow] = {}
+    for row in rows:
+        if row.currency:
+            first.setdefault(row.currency, row)
+    wanted = wanted.upper() if wanted else None
+    if wanted and users and wanted != users:
+        raise BadFile([BadLine(1, f"--currency {wanted}: the user's amounts are in {users}")])
+    if wanted and first and wanted not in first:
+        raise BadFile(
+            [BadLine(1, f"--currency {wanted}: the file has {' and '.join(sorted(first))}")]
+        )
+    if not wanted and users and (other := next((c for c in first if c != users), None)):
+        count = sum(row.currency not in ("", users) for row in rows)
+        said = (
+            f"{count} of {len(rows)} rows are in another currency than the user's, {users}: this "
+            f"one is in {other}; --currency {users} leaves them out"
+        )
+        raise BadFile([BadLine(first[other].line, said)])
+    if not wanted and len(first) > 1:
+        raise Unclear([currency_question(rows, first)])
+    one = wanted or users or next(iter(first), "")
+    others = [
+        LeftOut(row.line, f"in {row.currency}, not in {one}")
+        for row in rows
+        if row.currency not in ("", one)
+    ]
+    return [row for row in rows if row.currency in ("", one)], others, one if first else ""
+
+
+def currency_question(rows: list[ParsedRow], first: dict[str, ParsedRow]) -> Question:
+    choices = []
+    for code, row in sorted(first.items()):
+        count = sum(each.currency == code for each in rows)
+        reading = f"{count} rows, such as line {row.line}: {row.date}, {row.amount} {code}"
+        choices.append(Choice(code, f"{reading}, {row.description}"))
+    asks = (
+        "The file has amounts in several currencies, which are never added up. Which one is kept?"
+    )
+    return Question("currency", asks, tuple(choices))
+
+
+def read_table(path: Path, hints: Hints) -> Reading:
+    """A file of columns: as its mapping says, else as a program writes it."""
+    if hints.mapping:
+        reader = MappedReader(hints.mapping)
+        return Reading(reader.TITLE, reader.NAME, reader.read(path, hints.zone), hints.mapping)
+    if is_mint(path):
+        return Reading(mint.TITLE, mint.NAME, mint.read(path, hints.zone))
+    return detect(path, hints)
+
+
+def is_mint(path: Path) -> bool:
+    """Whether the file has the header of Mint, right or nearly so."""
+    try:
+        with open_text(path) as text:
+            return mint.recognises(read_header(read_records(text)))
+    except BadFile:
+        return False
