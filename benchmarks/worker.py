@@ -46,7 +46,7 @@ def start_up(bases: Bases, scale: Scale) -> Table:
 
 
 def memory(bases: Bases, scale: Scale) -> Table:
-    """What a worker holds after so many requests of all kinds; no worker is replaced meanwhile."""
+    """What one worker holds after so many requests of all kinds; it is not replaced meanwhile."""
     crowd = bases.crowd(scale.users, scale.rows_each)
     url, tokens = crowd.url, crowd.tokens
     # Reads three times as often as writes.
@@ -54,16 +54,16 @@ def memory(bases: Bases, scale: Scale) -> Table:
     asked = list(zip(tokens * len(cases), cycle(cases), strict=False))
     held: list[float] = []
     with (
-        serving(OURS, service(url, "--max-requests=0"), url) as server,
+        serving(OURS, service(url, "--workers=1", "--max-requests=0"), url) as server,
         NamedTemporaryFile(prefix="financial-alerts-bench-") as file,
     ):
         file.write(b"\0".join(case.request(server, token) for token, case in asked))
         file.flush()
         done = 0
         for requests in scale.lives:
-            while done < requests * len(server.workers):
+            while done < requests:
                 done += run_wrk(server, Path(file.name), done, TURN, CONNECTIONS)[0]
-            held.append(memory_of(server))
+            held.append(proportional(server.workers[0]) / MIB)
     rows: list[Row] = [
         (f"{requests:,}", f"{mebibytes:.0f}", f"{mebibytes / held[0]:.2f}")
         for requests, mebibytes in zip(scale.lives, held, strict=True)
@@ -72,14 +72,8 @@ def memory(bases: Bases, scale: Scale) -> Table:
     return Table("Memory of a worker, its share of what is shared included", headings, rows)
 
 
-def memory_of(server: Server) -> float:
-    """The mean of the workers, in MiB: PSS, which divides shared pages by those who share them."""
-    found = [proportional(pid) for pid in server.workers]
-    return sum(found) / len(found) / MIB
-
-
 def proportional(pid: int) -> int:
-    """KiB."""
+    """Memory in KiB (PSS): pages that processes share are divided among them."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
