@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", ";", "\t", "|")
 QUOTED = re.compile(r'"[^"]*"')
+FORMULA = re.compile(r'^\s*="(.*)"\s*$', re.DOTALL)
 
 Record = tuple[int, list[str]]
 Cells = dict[str, str]
@@ -90,11 +91,17 @@ def read_records(text: TextIO, dialect: Dialect = PLAIN) -> Iterator[Record | Ba
                 continue
             if not any(map(str.strip, cells)):
                 continue
-            problem = unreadable("".join(cells), dialect)
-            yield BadLine(line, problem) if problem else (line, cells)
+            text_of = "".join(cells)
+            problem = unreadable(text_of, dialect)
+            yield BadLine(line, problem) if problem else (line, bare(cells, text_of))
     except UnicodeError:
         # Encodings of two bytes a character cannot go on after a wrong one.
         yield BadLine(line, dialect.wrong_encoding)
+
+
+def bare(cells: list[str], joined: str) -> list[str]:
+    """The cells without what makes a spreadsheet take one as a text: ="0123" is 0123."""
+    return [FORMULA.sub(r"\1", cell) for cell in cells] if '="' in joined else cells
 
 
 def split_line(line: str, dialect: Dialect) -> list[str]:

@@ -23,7 +23,14 @@ from budget.imports.csv_table import (
     read_records,
 )
 from budget.imports.detect.table import is_amount
-from budget.imports.detect.words import PENDING_WORDS, SIGNS, TOTAL_WORDS, plain, starts_with_word
+from budget.imports.detect.words import (
+    PENDING_WORDS,
+    SIGNS,
+    TOTAL_WORDS,
+    is_balance,
+    plain,
+    starts_with_word,
+)
 from budget.imports.formats.statement import PENDING as PENDING_ROW
 from budget.imports.mapping import MOST_SKIPPED, Mapping, RuleSection, Slug
 from budget.imports.pairing import PENDING
@@ -128,6 +135,7 @@ class Table:
         self.least = named
         self.width = max(named, min(mapping.highest_number, self.columns))
         self.leaves_out = mapping.file.other_lines == "leave_out"
+        self.continues = mapping.file.next_line == "description"
         if self.leaves_out:
             self.width = max(self.width, self.columns)
         self.style = mapping.amount.style
@@ -166,13 +174,42 @@ class Table:
     def rows(self, records: Iterator[Record | BadLine]) -> Iterator[Item]:
         """What each record says."""
         known: dict[tuple[str, str], ParsedRow] = {}
-        for record in records:
+        for record in self.whole(records) if self.continues else records:
             if isinstance(record, BadLine):
                 yield record
                 continue
             for row in Line(self, *record).read():
                 yield self.unrepeated(row, known) if isinstance(row, ParsedRow) else row
         yield from self.notes()
+
+    def whole(self, records: Iterator[Record | BadLine]) -> Iterator[Record | BadLine]:
+        """The records, each with the lines that go on with its description."""
+        before: Record | None = None
+        for record in records:
+            if isinstance(record, BadLine):
+                if before:
+                    yield before
+                before = None
+                yield record
+            elif before and (more := self.more_text(record[1])):
+                line, cells = before
+                at = self.places[self.mapping.columns.description[-1]]
+                cells += [""] * (at + 1 - len(cells))
+                cells[at] = f"{cells[at]} {more}".strip()
+                before = line, cells
+            else:
+                if before:
+                    yield before
+                before = record
+        if before:
+            yield before
+
+    def more_text(self, cells: list[str]) -> str:
+        """What a line adds to the description of the line before; "" where it is one of its own."""
+        told = {self.places[column] for column in self.mapping.columns.description}
+        filled = {at: text for at, cell in enumerate(cells) if (text := cell.strip())}
+        text = " ".join(filled.values()) if len(cells) > 1 and filled.keys() <= told else ""
+        return "" if starts_with_word(plain(text), TOTAL_WORDS) else text
 
     def note(self, source: str, line: int, slug: str, money: Money) -> None:
         """Take down which types a rule, or a value of columns.type, gives to which sign."""
@@ -341,7 +378,8 @@ class Line:
         if not money:
             return "it has no amount"
         if day and self.is_read(lambda: self.read_day(None)):
-            return ""
+            texts = map(self.cell, columns.description)
+            return "a total or a balance" if any(map(is_balance, texts)) else ""
         if not any(map(is_amount, money)):
             return "it has neither a date nor an amount"
         first = next((plain(cell) for cell in self.cells if cell), "")

@@ -158,7 +158,8 @@ class FileSection(Section):
     """The file itself. skip_lines: how many stand before the header, 0 to 1000.
 
     other_lines: what to do with lines that are no movements, such as totals and footers. quotes:
-    whether a quote within a quoted cell must be doubled.
+    whether a quote within a quoted cell must be doubled. next_line: what a line with nothing but a
+    text says; a line like any other, or more of the description of the line before.
     """
 
     encoding: Annotated[str, AfterValidator(checked_encoding)] = "utf-8"
@@ -168,6 +169,7 @@ class FileSection(Section):
     header: bool = True
     quotes: Literal["doubled", "any"] = "doubled"
     other_lines: Literal["refuse", "leave_out"] = "refuse"
+    next_line: Literal["own", "description"] = "own"
 
 
 class ColumnsSection(Section):

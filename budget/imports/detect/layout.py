@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from budget.imports.detect.asking import answer, choose_dates, choose_decimal
 from budget.imports.detect.dates import Dates
 from budget.imports.detect.encoding import find_encoding
 from budget.imports.detect.programs import Known, find_program, teach
+from budget.imports.detect.signs import runs, signs_of, texts_of, told_signs
 from budget.imports.detect.table import (
     Column,
     Table,
@@ -31,10 +32,8 @@ from budget.imports.detect.table import (
 )
 from budget.imports.detect.words import (
     MINOR,
-    OF_ACCOUNTS,
     PENDING_WORDS,
     SIGNS,
-    SPENT,
     UNDONE_WORDS,
     WAGES,
     currency_of,
@@ -46,13 +45,16 @@ from budget.imports.mapped import MappedReader
 from budget.imports.mapping import Mapping, checked_encoding
 from budget.imports.reading import Choice, Hints, Question, Reading, Unclear
 from budget.imports.rows import BadFile, BadLine, Note
-from budget.imports.values import AmountStyle, listed, shown
+from budget.imports.values import AmountStyle, is_blank, listed, shown
 from lib.text import fold
 
 TITLE = "CSV"
 DAYS = ("day", "date", "booked", "value_date")
 SLUGS = {"out": "expense", "in": "income", "both": "transfer"}
 MOST_WAYS = 12
+# How many columns make a description where no word names them.
+MOST_TEXTS = 4
+WORD = re.compile(r"[^\W\d_]{3}")
 ACCOUNT = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9 ]*|[A-Z]{2}[0-9]+|[0-9][0-9 ./-]{5,}")
 SIGN_CHOICES = {"spent-is-negative": "bank", "spent-is-positive": "card"}
 
@@ -234,7 +236,10 @@ def find_money(draft: Draft) -> Money:
         money.amount, money.debit, money.credit = amounts[0], None, None
     elif not pair:
         money.debit = money.credit = None
-        money.amount = amounts[0] if amounts else by_content(table)
+        if amounts:
+            money.amount = amounts[0]
+        else:
+            money = by_content(draft)
     money.side = find_side(table, money)
     if money.side is None and money.amount is not None and not money.amount.has_sign:
         money.flags = find_flags(table)
@@ -246,8 +251,9 @@ def find_money(draft: Draft) -> Money:
     return money
 
 
-def by_content(table: Table) -> Column:
-    """The column of amounts where no word names it. Raises BadFile."""
+def by_content(draft: Draft) -> Money:
+    """The columns of amounts where no word names them, by how they go together. Raises BadFile."""
+    table = draft.table
     taken = {"balance", "foreign", "other", "reference", "id", "account", "fee", "time"}
     found = [
         column
@@ -259,11 +265,62 @@ def by_content(table: Table) -> Column:
         for column in found
         if any(re.search(r"[.,][0-9]{1,2}\D*$", cell) for cell in column.values)
     ]
-    # A balance comes after what changes it, and seldom has a sign.
-    best = max(with_cents or found, key=lambda column: column.has_sign, default=None)
-    if best is None:
+    columns = sorted(with_cents or found, key=lambda column: not column.has_sign)
+    if not columns:
         raise refused(table, "no column of amounts")
-    return best
+    balances = [*table.named("balance"), *columns]
+    pairs = [two for two in combinations(found, 2) if part_rows(*two)]
+    for one, two in pairs:
+        if money := sides(draft, one, two, balances):
+            return money
+    for amount, balance in product(columns, balances):
+        if amount is not balance and runs(amount.numbers, balance.numbers):
+            balance.role = "balance"
+            return Money(amount)
+    # A balance comes after what changes it, and seldom has a sign.
+    return Money(max(columns, key=lambda column: column.has_sign))
+
+
+def part_rows(one: Column, two: Column) -> bool:
+    """Whether every row has an amount in one of two columns, each now and then, and never both."""
+    filled = [(bool(a), bool(b)) for a, b in zip(one.numbers, two.numbers, strict=True)]
+    return len(filled) > 1 and {*filled} == {(True, False), (False, True)}
+
+
+def sides(draft: Draft, one: Column, two: Column, balances: list[Column]) -> Money | None:
+    """Which of two columns is for money out, by a balance, by wages, or by what a person says."""
+    for debit, credit in ((one, two), (two, one)):
+        moved = [
+            abs(came or Decimal()) - abs(went or Decimal())
+            for went, came in zip(debit.numbers, credit.numbers, strict=True)
+        ]
+        for balance in balances:
+            if balance not in (one, two) and runs(moved, balance.numbers):
+                balance.role = "balance"
+                return Money(debit=debit, credit=credit)
+    for debit, credit in ((one, two), (two, one)):
+        if signs_of(texts_of(draft.table), WAGES, credit.numbers):
+            return Money(debit=debit, credit=credit)
+    said = draft.hints.answers.get("money-in")
+    choices = {str(column.place + 1): column for column in (one, two)}
+    if said is None:
+        readings = []
+        for number, column in choices.items():
+            line, cells = next(row for row in draft.table.records if has_cell(row, column))
+            shows = ", ".join(cell for cell in cells if cell)[:120]
+            readings.append(Choice(number, f"line {line} came in: {shows}"))
+        asks = f"Which column has money that comes in: {' or '.join(choices)}?"
+        draft.questions.append(Question("money-in", asks, tuple(readings)))
+        return Money(debit=one, credit=two)
+    if said not in choices:
+        raise BadFile([BadLine(1, f"--money-in {said}: it can be {' or '.join(choices)} here")])
+    credit = choices[said]
+    return Money(debit=two if credit is one else one, credit=credit)
+
+
+def has_cell(record: Record, column: Column) -> bool:
+    cells = record[1]
+    return is_movement(cells) and column.place < len(cells) and not is_blank(cells[column.place])
 
 
 def find_side(table: Table, money: Money) -> Column | None:
@@ -332,8 +389,10 @@ def put_texts(draft: Draft, day: Column, money: Money) -> None:
     free = [column for column in table.columns if id(column) not in taken]
     texts = [c for role in ("who", "text") for c in free if c.role == role and not is_number(c)]
     if not any(column.filled for column in texts):
-        texts = [c for c in free if c.role in ("", "side", "note") and is_text(c)][:1]
+        texts = texts_by_content(free)
     texts = [*(c for c in free if c.role == "subcategory"), *texts]
+    if texts and goes_on(table, texts):
+        draft.put("file", next_line="description")
     if texts:
         draft.put("columns", description=[draft.name(column) for column in texts])
     categories = [c for c in free if c.role == "category"][:1]
@@ -345,6 +404,17 @@ def put_texts(draft: Draft, day: Column, money: Money) -> None:
     told = [c for c in free if c.role in ("account", "reference", "id", "time") and c not in ids]
     if told:
         draft.put("columns", identity=[draft.name(column) for column in told])
+
+
+def goes_on(table: Table, texts: list[Column]) -> bool:
+    """Whether lines with nothing but a text stand behind movements: a merchant on the next line."""
+    places = {column.place for column in texts}
+    return any(
+        is_movement(before)
+        and len(cells) > 1
+        and {at for at, cell in enumerate(cells) if cell} <= places
+        for (_, before), (_, cells) in pairwise(table.records)
+    )
 
 
 def put_balance(draft: Draft) -> None:
@@ -363,6 +433,20 @@ def is_number(column: Column) -> bool:
 def is_text(column: Column) -> bool:
     letters = sum(any(map(str.isalpha, cell)) for cell in column.filled)
     return bool(letters) and letters >= len(column.filled) / 2 and not column.has_currencies
+
+
+def texts_by_content(free: list[Column]) -> list[Column]:
+    """The columns with words in most cells, where no word names one.
+
+    By what each column has alone, so that a part of a file is read as the whole is.
+    """
+    found = [c for c in free if is_text(c) and not is_number(c)]
+    worded = [c for c in found if is_worded(c) and c.role in ("", "note")]
+    return worded[:MOST_TEXTS] or [*(c for c in found if c.role != "side"), *found][:1]
+
+
+def is_worded(column: Column) -> bool:
+    return sum(WORD.search(cell) is not None for cell in column.filled) > len(column.filled) / 2
 
 
 def is_id(column: Column) -> bool:
@@ -492,7 +576,7 @@ def ask_flags(draft: Draft, flags: Column, amount: Column) -> None:
 def put_signs(draft: Draft, amount: Column, style: AmountStyle) -> None:
     """What a sign means: known of a program, or decided from the table."""
     way = answer(draft.hints, "signs", SIGN_CHOICES)
-    way = way or (draft.known.signs if draft.known else told_signs(draft, amount, style))
+    way = way or (draft.known.signs if draft.known else told_signs(draft.table, amount, style))
     if way is None:
         draft.questions.append(sign_question(draft, amount, style))
         return
@@ -573,88 +657,6 @@ def put_journal(
 def quoted(text: str) -> str:
     """A text as a shell takes it."""
     return shlex.quote(text)
-
-
-def told_signs(draft: Draft, amount: Column, style: AmountStyle) -> str | None:
-    """bank where what is spent is negative, card where it is positive; None where nothing tells."""
-    if any(style.parted(cell)[0] for cell in amount.values):
-        return "bank"
-    if follows_balance(draft.table, amount, style) or is_account(draft.table, amount, style):
-        return "bank"
-    if any(cell.lstrip("( ").startswith("+") for cell in amount.values):
-        return "bank"
-    spent = signs_of(draft.table.named("side"), SPENT, amount, style)
-    if len(spent) == 1:
-        return "card" if spent == {True} else "bank"
-    for role, way in (("debit", "card"), ("credit", "bank")):
-        named = [c for c in draft.table.named(role) if c.has_amounts and c is not amount]
-        other = next(iter(named), None)
-        if other is not None:
-            signs = beside(draft.table, amount, other, style)
-            if signs:
-                return {"card": "bank", "bank": "card"}[way] if signs == {False} else way
-    if plain(amount.header) in ("inflow", "money in", "paid in"):
-        return "bank"
-    values = [value(style, cell) for cell in amount.filled]
-    below = sum(each is not None and each < 0 for each in values)
-    above = sum(each is not None and each > 0 for each in values)
-    return "bank" if below > above else None
-
-
-def is_account(table: Table, amount: Column, style: AmountStyle) -> bool:
-    """Whether what it says is that of an account and not of a card.
-
-    It names the account of the other side, or one who pays as well as one who is paid; or wages
-    come in, all above zero.
-    """
-    for column in table.columns:
-        if column.filled and OF_ACCOUNTS.search(plain(column.header)):
-            return True
-    return signs_of(table.named("who", "text"), WAGES, amount, style) == {True}
-
-
-def signs_of(
-    columns: list[Column], words: re.Pattern[str], amount: Column, style: AmountStyle
-) -> set[bool]:
-    """Whether amounts are above zero in the rows in which a text has some word."""
-    found = set()
-    for column in columns:
-        for cell, text in zip(column.cells, amount.cells, strict=True):
-            if words.search(plain(cell)) and (money := value(style, text)):
-                found.add(money > 0)
-    return found
-
-
-def beside(table: Table, amount: Column, other: Column, style: AmountStyle) -> set[bool]:
-    """The signs that amounts have in the rows in which another column is filled in."""
-    found = set()
-    for cell, marked in zip(amount.cells, other.cells, strict=True):
-        money, there = value(style, cell), value(style, marked)
-        if money and there:
-            found.add(money > 0)
-    return found if len(found) == 1 else set()
-
-
-def follows_balance(table: Table, amount: Column, style: AmountStyle) -> bool:
-    """Whether a running balance goes up by each amount, from line to line or the other way."""
-    for column in table.named("balance"):
-        balances = Amounts(style.symbols)
-        for cell in column.values:
-            balances.see(0, cell)
-        own = style_of(balances.styles()[0], style.symbols)
-        pairs = [
-            (value(style, money), value(own, balance))
-            for money, balance in zip(amount.cells, column.cells, strict=True)
-        ]
-        known = [(m, b) for m, b in pairs if m is not None and b is not None]
-        if len(known) < 2:
-            continue
-        steps = list(pairwise(known))
-        down = sum(b2 - b1 == m2 for (_, b1), (m2, b2) in steps)
-        up = sum(b1 - b2 == m1 for (m1, b1), (_, b2) in steps)
-        if max(down, up) >= max(1, 0.6 * len(steps)):
-            return True
-    return False
 
 
 def sign_question(draft: Draft, amount: Column, style: AmountStyle) -> Question:

@@ -77,6 +77,13 @@ PROGRAMS: Sequence[Known] = (
         transfers={"type": ("topup", "exchange")},
     ),
     Known(
+        "Venmo statement",
+        ("id", "datetime", "type", "status", "note", "from", "to", "amount (total)"),
+        roles={"type": "other", "from": "who", "to": "who", "note": "text",
+               "funding source": "other", "destination": "other"},
+        transfers={"type": ("standard transfer", "instant transfer", "add funds")},
+    ),
+    Known(
         "Wise statement",
         ("transferwise id", "date", "amount", "currency", "description"),
         roles={"total fees": "foreign", "exchange rate": "foreign", "exchange from": "other",

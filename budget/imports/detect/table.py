@@ -7,10 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from budget.imports.csv_table import DELIMITERS, Dialect, Record, open_text
+from budget.imports.csv_table import DELIMITERS, Dialect, Record, bare, open_text
+from budget.imports.detect.amounts import Amounts, style_of, value
 from budget.imports.detect.dates import is_date
 from budget.imports.detect.words import CURRENCIES, SIGNS, role_of, way_of
 from budget.imports.values import is_blank
@@ -68,6 +71,17 @@ class Column:
         self.amounts = sum(
             count for cell, count in self.values.items() if is_amount(cell) and not is_date(cell)
         )
+
+    @cached_property
+    def numbers(self) -> list[Decimal | None]:
+        """Each cell as an amount, by the first style that fits the column; None for any other."""
+        amounts = Amounts(tuple({mark: None for cell in self.values for mark in symbols_in(cell)}))
+        for cell in self.values:
+            if is_amount(cell):
+                amounts.see(0, cell)
+        style = style_of(amounts.styles()[0], amounts.symbols)
+        found = {cell: value(style, cell) for cell in self.values}
+        return [found.get(cell) for cell in self.cells]
 
     def share(self, count: int) -> float:
         return count / len(self.filled) if self.filled else 0.0
@@ -133,7 +147,7 @@ def records_of(lines: Sequence[str], dialect: Dialect) -> list[Record]:
         except csv.Error:
             continue
         if any(map(str.strip, cells)):
-            found.append((line, [cell.strip() for cell in cells]))
+            found.append((line, [cell.strip() for cell in bare(cells, "".join(cells))]))
 
 
 def sample(path: Path, encoding: str) -> list[str]:

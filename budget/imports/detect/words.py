@@ -25,11 +25,17 @@ HEADERS: dict[str, str] = {
         "datum transakce|datum uskutecneni|datum provedeni|operacijos data|дата операции|"
         "дата транзакции|利用日|ご利用日|started date|created on|created at|createdat|created|"
         "datum transakcije|tapahtumapaiva|datum operacije|dato for transaksjon"
+        "|datum izvrsenja|datum platby|datum transakcie|data transazione|data compra"
+        "|fecha de compra|fecha movimiento|fecha del movimiento|date achat|data d operazione"
+        "|data da transacao|data tranzactiei|txn date|tran date|dato for kjop"
     ),
     "date": (
         "date|datum|dato|data|fecha|paiva|pvm|paivays|kuupaev|datums|дата|日付|取引日|年月日|"
         "お取引日|取扱日|date time|datetime|datum i vrijeme|date and time|tag|jour|giorno|dia|"
         "booking date time|datum uhrzeit|journaldate|journal date|order date|invoice date"
+        "|dagsetning|tarih|ημερομηνια|konyveles datuma|tranzakcio datuma|тарых"
+        "|date heure|fecha hora|datetime utc|posted|data tranzactie|датум|datum splatnosti"
+        "|transaction date time|date utc"
     ),
     # The day on which the bank has booked it.
     "booked": (
@@ -43,6 +49,9 @@ HEADERS: dict[str, str] = {
         "data do lancamento|kirjauspaiva|kirjauspaivamaara|datum zauctovani|datum zauctovano|"
         "datum uctovani|datum odepsani|reskontradatum|transaktionsdag|дата проводки|дата платежа|"
         "date of booking|finished on|date finished|clearing date|date de compta"
+        "|knjizenja|datum knjizenja|konyvelesi datum|data zaksiegowania|date comptabilisation"
+        "|post dt|posting|uitvoeringsdatum|fecha de asiento|data rozliczenia|datum rozliceni"
+        "|bokfordagur"
     ),
     "value_date": (
         "date val|dateval|value date|valuta|valutadatum|valuta datum|wertstellung|"
@@ -50,6 +59,8 @@ HEADERS: dict[str, str] = {
         "date valeur|date de valeur|fecha valor|f valor|fecha de valor|data waluty|data valuta|"
         "data valor|valutadag|rentedatum|rentedato|rentedag|rantedatum|arvopaiva|datum valuty|"
         "valutadato|дата валютирования|effective date"
+        "|valeur|erteknap|datum valute|vaxtadagur|value dt|val date|valuuttapaiva"
+        "|wertstellung valuta|vaardepaev"
     ),
     "amount": (
         "amount|betrag|montant|importe|importo|bedrag|kwota|valor|belopp|belob|belop|summa|"
@@ -60,6 +71,10 @@ HEADERS: dict[str, str] = {
         "netto|amount num|betrag eur|kontobelopp|сумма операции|сумма в валюте счета|gross|"
         "сумма платежа|сума|iznos|summa eur|saldo movimiento|importo eur|amount eur|"
         "zaksiegowana kwota|amount gbp|amount usd|price|cost"
+        "|cad|usd|upphaed|osszeg|tutar|ποσο|amount total|montant operation"
+        "|montant en eur|importo transazione|valor r|zaksiegowana castka|castka"
+        "|suma transakcji|summa belopp|forint|iznos transakcije|amt|transaction value|valeur"
+        "|importe movimiento|settled amount|betrag in eur|bedrag eur"
     ),
     "debit": (
         "debit|debits|debit amount|withdrawal|withdrawals|withdrawal amount|paid out|money out|"
@@ -72,6 +87,9 @@ HEADERS: dict[str, str] = {
         "お引き出し|支払金額|出金額|depense|depenses|sortie|sorties|debit eur|montant debit|"
         "withdrawal amt|money out gbp|belastung in chf|debits chf|isplate|isplata|"
         "uttaksbelop|utbetaling|paid out gbp"
+        "|dr|withdrawals amount|terheles|isplate|gider|χρεωση|debit ca|rashod|izdatak"
+        "|debit euros|withdraw|uitgave|debe|salida|salidas|importo addebito|支払い金額"
+        "|お支払い金額|引出金額|debit transactions|money out amount|egreso|egresos|retiro|retiros"
     ),
     "credit": (
         "inflow|credit|credits|credit amount|deposit|deposits|deposit amount|paid in|money in|in|"
@@ -84,6 +102,10 @@ HEADERS: dict[str, str] = {
         "お預り金額|預り金額|入金額|recette|recettes|entree|entrees|credit eur|montant credit|"
         "deposit amt|gutschrift in chf|credits chf|uplate|uplata|innbetaling|money in gbp|"
         "paid in gbp|refund amount"
+        "|cr|deposits amount|jovairas|uplate|gelir|πιστωση|prihod|primitak|credit euros|haber"
+        "|importo accredito"
+        "|預かり金額|お預かり金額|預入金額|credit transactions|inkomst|ingresos|deposito"
+        "|depositos"
     ),
     "balance": (
         "running bal|accountbalance|balance|running balance|runningbalance|balance after|"
@@ -94,6 +116,9 @@ HEADERS: dict[str, str] = {
         "likutis|остаток|баланс|残高|差引残高|お預り残高|balance gbp|balance eur|stanje|"
         "zustatek po|saldo po transakcji|bilans|wallet balance|"
         "available balance|remaining balance|saldo contable|saldo kontabel"
+        "|bal|egyenleg|stada|bakiye|υπολοιπο|saldo contabilistico|balance amount"
+        "|ledger balance|saldo rachunku|sald|soldul|saldo final|konto saldo|balances|jaak"
+        "|atlikums|account balance after|balans"
     ),
     "side": (
         "credit debit|debit credit|debit credit indicator|creditdebitindicator|credit debit code|"
@@ -103,6 +128,11 @@ HEADERS: dict[str, str] = {
         "in out|kierunek|riktning|вид операции|тип операции|入出金|debit credit code|"
         "transaction direction|debetas kreditas|smer|"
         "type|typ|art|kind|tyyppi|tipo|rodzaj|buchungsart|mutatiesoort|tx type|flow"
+        "|creditdebet|credit debet|creditdebit|debet credit|debit credit flag"
+        "|credit debit indicator|d k|debits credits|deebet kreedit|debets kredits"
+        "|debito kredito|入払区分|入出金区分|dc|c d indicator|sh|bewegung|terheles jovairas"
+        "|tipo movimento|tipo de movimiento|tipo movimiento|money in out|type of entry"
+        "|debit credit type"
     ),
     "fee": (
         "fee|fees|commission|gebuhr|gebuhren|gebuehr|entgelt|kosten|frais|commissions|comision|"
@@ -115,12 +145,16 @@ HEADERS: dict[str, str] = {
         "valuutta|valiuta|валюта|通貨|currency code|currency code iso|ccy|curr|valutakod|"
         "waluta operacji|waluta konta|kontowahrung|account currency|commodity currency|"
         "currencycode|mena uctu|валюта операции"
+        "|devizanem|devises|devies|valyuta|vals|para birimi|waehrungscode|currency iso"
+        "|munteenheid|valuuta|valuta kod|account ccy|devise du compte|valiutos kodas|mynt"
     ),
     "category": (
         "full category name|category|categories|"
         "kategorie|categorie|categoria|kategori|kategoria|kategorija|"
         "категория|カテゴリ|大項目|category name|class|budget category|"
         "categoria de gasto|huvudkategori|hauptkategorie|category group category|sous categorie"
+        "|spending category|kategoria nazwa|category full name|hovedkategori|flokkur"
+        "|kategorija transakcije|kategori navn|category group|categoria principal|rubrique"
     ),
     "who": (
         "zahlungspflichtige r|zahlungsempfanger in|payee|merchant|merchant name|counterparty|"
@@ -138,6 +172,12 @@ HEADERS: dict[str, str] = {
         "получатель|отправитель|контрагент|contrapartida|destinatario|摘要先|支払先|"
         "ご利用店名|利用店名|店名|navn|namn|nimi|nazwa|jmeno|primatelj|sender|receiver|"
         "target name|source name|payee name|auftraggeber zahlungsempfanger"
+        "|beguenstigter auftraggeber|other party|other party name|from to|tegenrekeninghouder"
+        "|naam tegenrekening|partner neve|saaja maksja|saanemejs maksatajs|sanemejs maksatajs"
+        "|skyring|vidtakandi|counter party name|odbiorca zleceniodawca|tegenpartij naam"
+        "|nom de la contrepartie|nom contrepartie|nazev protistrany|nazwa kontrahenta"
+        "|empfanger name|payee merchant|paye a|mottaker avsender|ご利用先|nome|razao social"
+        "|estabelecimento|establecimiento|name des partners|name der gegenpartei"
     ),
     "text": (
         "label|notifications|description|details|detail|memo|narrative|narration|particulars|"
@@ -159,6 +199,14 @@ HEADERS: dict[str, str] = {
         "paskirtis|mokejimo paskirtis|aprasymas|paaiskinimai|detales|selgitus|"
         "описание|назначение|назначение платежа|детали|содержание|"
         "摘要|内容|お取り扱い内容|取引内容|お取引内容|メモ|明細"
+        "|narration|transaction remarks|description 1|text mottagare|texti|kozlemeny|leiras"
+        "|mas datos|concepto ampliado|informacija sanemejam|booking text|avisierung"
+        "|transaction ref1|libelle complet operation|libelle complet|descrizione completa"
+        "|opis placanja|opis transakcije|detailed description|description2|beschreibung1"
+        "|mutatieomschrijving|transactie|wiadomosc|tranzakcio leirasa|aciklama|περιγραφη"
+        "|aciklamalar|摘要内容|ご利用内容|transakcija|statement description|purpose"
+        "|transaction narrative|additional info|additional information|opis|popis prikazce"
+        "|popis operace"
     ),
     "note": (
         "note|notes|notiz|notizen|notities|notas|nota|noter|comment|comments|kommentar|"
@@ -171,12 +219,16 @@ HEADERS: dict[str, str] = {
     "status": (
         "status|state|transaction status|zustand|estado|statut|etat|stato|stav|tila|статус|"
         "umsatzstatus|info|transaktionsstatus|booking status|状態"
+        "|statut operation|stodu|betalingsstatus|buchungsstatus|posting status"
+        "|transaction state|olek|statusas|tilstand|situacao"
     ),
     "id": (
         "transaction id|transactionid|transaktions id|transaktionsnummer|transactie id|tx id|"
         "fitid|unique id|id|identifiant|transfer id|transferwise id|operation id|"
         "transaction reference number|id transakce|id transakcji|id transaccion|archivierungs id|"
         "transaction uuid|uuid|arkivointitunnus|id operace|id pohybu|записи id"
+        "|transaktionsid|unique transaction id|transactie referentie|arhiveerimistunnus"
+        "|entry reference|bank transaction id|verifikationsnummer unik"
     ),
     "account": (
         "account|account number|account name|account no|card|card no|card number|card member|"
@@ -186,6 +238,9 @@ HEADERS: dict[str, str] = {
         "conta|kontonr|clearingnummer|tili|tilinumero|cislo uctu|ucet|saskaita|saskaitos numeris|"
         "счет|номер счета|карта|口座|口座番号|kredietkaart|kreditkarte|karte|wallet|mode|"
         "full account name|source|account id|kartennummer|card holder|cardholder|holder"
+        "|kliendi konto|konts|saskaitos nr|account type|posted account|account ending"
+        "|cuenta origen|sort code|kontoummer|tarjeta numero|card last 4|szamlaszam"
+        "|bankovni ucet|bank account|account iban"
     ),
     "reference": (
         "reference|referenz|referentie|ref|referencia|riferimento|reference number|ref number|"
@@ -194,6 +249,10 @@ HEADERS: dict[str, str] = {
         "viitenumero|variabilni symbol|referencni cislo transakce|dokumento nr|check number|"
         "cheque number|checknumber|check no|cheque no|check|number|no|nr|num|belegnummer|"
         "journalnumber|order id|bank reference|номер документа|transaction number|invoice number"
+        "|chq ref no|cheque|chqno|ref no cheque no|docto|numero do documento|serial"
+        "|verifikationsnummer|sequence number|dokumenta nr|n operation|numero d operation"
+        "|afschriftnummer|rekeninguittrekselnummer|s no|sl no|radnummer|lopnummer|irasas nr"
+        "|iraso nr|slno"
     ),
     "time": "time|uhrzeit|zeit|heure|hora|ora|tijd|tid|godzina|cas|klo|время|時刻|時間",
     # Never the amount, the day or the currency that counts.
@@ -205,6 +264,9 @@ HEADERS: dict[str, str] = {
         "tax|tax amount|shipping|shipping refund|gift|vat|mwst|limit|credit limit|"
         "exchange to amount|source amount|target amount|source fee|target fee|cashback|points|"
         "sales tax|insurance amount|shipping and handling amount|foreign fee|quantity|units"
+        "|betrag in fremdwahrung|ursprunglicher betrag|importe original|kurzus|exchange out"
+        "|exchange in|foreigncurrencyamount|conversioncharge|available balance|montant francs"
+        "|kwota w walucie|gst|tip|amount tip|amount fee|amount tax"
     ),
     # Of the other side, so it tells nothing of whose the row is.
     "other": (
@@ -227,12 +289,16 @@ DIRECTIONS: dict[str, str] = {
         "ausgabe|ausgang|belastung|lastschrift|sortie|depense|cargo|adeudo|gasto|dare|addebito|"
         "uscita|spesa|obciazenie|wydatek|debito|saida|despesa|utgift|uttag|udgift|meno|vydaj|"
         "odchozi|расход|списание|дебет|出金|支出|-|o|dbit|debetas|money out|ut|ud|outgoing|paid"
+        "|t|terheles|支払い|引出|お引出|出|deebet|debito|debiti|isplata|out of account|dbt|deb"
+        "|utgaende|isleista|withdrawals|payment out"
     ),
     "in": (
         "credit|cr|c|kredit|haben|h|bij|in|inflow|deposit|income|einnahme|eingang|gutschrift|"
         "entree|recette|abono|ingreso|avere|accredito|entrata|uznanie|przychod|wplyw|credito|"
         "entrada|receita|inkomst|insattning|indtaegt|tulo|prijem|prichozi|приход|зачисление|"
         "кредит|入金|収入|+|k|i|crdt|kreditas|money in|inn|ind|incoming|received"
+        "|j|jovairas|入|預入|お預入|credito|crediti|uplata|into account|crt|cred|incoming payment"
+        "|inkommande|deposits|payment in|kreedit|kredits"
     ),
     "both": (
         "transfer|transfer out|transfer in|umbuchung|virement interne|traspaso|giroconto|"
@@ -251,13 +317,30 @@ PENDING_WORDS = words(
     "en attente|a venir|pendiente|in sospeso|in behandeling|gereserveerd|oczekujaca|oczekujace|"
     "w toku|pendente|reserverad|reserveret|reservert|varaus|cekajici|blokace|ожидание|"
     "в обработке|未確定|processing|in progress|pending transaction|unposted|not posted|"
-    "reservation|ej bokford|uncleared pending|hold|on hold|preauth"
+    "reservation|ej bokford|uncleared pending|hold|on hold|preauth|venter|afventer|"
+    "under behandling|"
+    "odottaa|varattu|provisional|nicht gebucht|noch nicht gebucht|en proceso|retenido|"
+    "non comptabilise|"
+    "niet verwerkt|zablokowana|blokada|nezauctovano|laukiama|ootel|rezervuota|ожидает|処理中"
 )
 UNDONE_WORDS = words(
     "reverted|declined|failed|cancelled|canceled|rejected|refused|denied|expired|voided|void|"
     "abgelehnt|storniert|annule|refuse|rechazado|cancelado|annullato|rifiutato|geannuleerd|"
     "geweigerd|odrzucona|anulowana|avbruten|nekad|afvist|avvist|hylatty|peruttu|zamitnuto|"
     "zruseno|отклонено|отменено|reversed|returned to sender|removed|blocked"
+)
+# Rows that tell a balance and move nothing, with a date and an amount like any other.
+BALANCE_ROWS = words(
+    "anfangssaldo|endsaldo|saldovortrag|saldo anterior|s a l d o|saldo do dia|saldo inicial|"
+    "saldo final|"
+    "saldo iniziale|saldo finale|opening balance|closing balance|open balance|close balance|"
+    "starting balance|ending balance|beginning balance|balance brought forward|brought forward|"
+    "balance carried forward|carried forward|previous balance|solde initial|solde final|"
+    "solde precedent|ancien solde|nouveau solde|beginsaldo|eindsaldo|saldo poczatkowe|"
+    "saldo koncowe|pocatecni zustatek|konecny zustatek|ingaende saldo|utgaende saldo|"
+    "inngaende saldo|alkusaldo|loppusaldo|algsaldo|loppsaldo|kaive|sakuma atlikums|beigu atlikums|"
+    "apgrozijums|likutis pradziai|likutis pabaigai|apyvarta|pradinis likutis|galutinis likutis|"
+    "nyito egyenleg|zaro egyenleg|входящий остаток|исходящий остаток|turnover|前月繰越|繰越"
 )
 TOTAL_WORDS = words(
     "total|totals|sum|sums|summe|gesamt|gesamtsumme|saldo|kontostand|anfangssaldo|endsaldo|"
@@ -310,6 +393,29 @@ SPENT = re.compile(
     r"^(sale|purchase|card (payment|purchase)|pos|point of sale|debit card|cash withdrawal|atm"
     r"|withdrawal|direct debit|fee|kartenzahlung|lastschrift|betaalautomaat|geldautomaat"
     r"|achat|retrait|prelevement|carte|compra|pago con tarjeta|zakup|platba kartou)\b"
+)
+# What is said of a card in use, whatever account it belongs to.
+USED = re.compile(
+    r"\b(purchase|point of sale|card payment|cash withdrawal|atm|achat (cb|carte)"
+    r"|paiement par carte|retrait (dab|especes)|kartenzahlung|kartenkauf|geldautomat"
+    r"|compra|pagamento pos|pago con"
+    r"|zakup|platnosc karta|vyber hotovosti|korttiosto|betaalautomaat|kortkob|varekjop|kortkop)\b"
+)
+# Words at the balance before the first row, and at that after the last.
+OPENING = re.compile(
+    r"\b(opening|beginning|starting|previous|brought forward|alter (konto)?(stand|saldo)"
+    r"|alter kontostand|letzter kontostand|anfangs(saldo|stand|bestand)|solde (initial|precedent)"
+    r"|ancien solde|saldo (inicial|iniziale|anterior|precedente|poczatkowe)|beginsaldo"
+    r"|ingaende saldo|inngaende saldo|pocatecni (zustatek|stav)|likutis pradziai|alkusaldo)\b"
+)
+CLOSING = re.compile(
+    r"\b(closing|ending|neuer (konto)?(stand|saldo)|neuer kontostand"
+    r"|(end|schluss)(saldo|stand|bestand)|solde final|nouveau solde|saldo (final|finale|koncowe)"
+    r"|eindsaldo|utgaende saldo|konecny (zustatek|stav)|likutis pabaigai|loppusaldo)\b"
+)
+ACCOUNT_KINDS = words(
+    "chequing|checking|savings|current account|girokonto|tagesgeld|cheque account|spaarrekening|"
+    "compte courant|compte cheques|cuenta corriente|conto corrente|lonekonto|betaalrekening"
 )
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 KANA = re.compile("[\u3040-\u30ff]")
@@ -373,6 +479,15 @@ def currency_of(header: str) -> str:
 def way_of(text: str) -> str:
     """Which way money goes by a word: out, in or both; "" for any other word."""
     return WAYS.get(plain(text), "") or WAYS.get(text.strip(), "")
+
+
+# What may follow on the name of a balance: of which day it is.
+AS_OF = re.compile(r"( (as of|at|on|per|am|vom|zum|du|au|al|del|op|na|la|ke|dzien))?( [0-9]+)+$")
+
+
+def is_balance(text: str) -> bool:
+    """Whether a text is the name of a balance, such as that of the row before the first."""
+    return AS_OF.sub("", plain(text)) in BALANCE_ROWS
 
 
 def starts_with_word(text: str, words: frozenset[str]) -> bool:
