@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Slug = Literal["expense", "income", "refund", "transfer"]
 
-SYMBOL = re.compile(r"[^0-9\s()+-]{1,10}")
+SYMBOL = re.compile(r"[^0-9\s()\[\]<>+\u2010-\u2015\u2212-]{1,10}")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 # The prefixes of external_ids of the other readers.
 RESERVED = frozenset({"mint", "ofx", "qif", "camt", "mt940", "csv", "xlsx", "own"})

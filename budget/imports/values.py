@@ -25,7 +25,9 @@ US_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}|[0-9]{2})")
 DATE_PARTS = frozenset("dmyYbBHIMSfpzaA%")
 TOUCHING = re.compile(r"%[dmyYHIMS]%[dmyYHIMS]")
 SAME_SIGNS = str.maketrans(
-    {"\u2212": "-", "\u2019": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+    | dict.fromkeys("\u00a0\u202f\u2009", " ")
+    | {"\u2019": "'"}
 )
 DASHES = frozenset({"-", "--", "\u2010", "\u2013", "\u2014", "\u2212"})
 OTHER_DIGIT = re.compile(r"[^\D0-9]")
@@ -128,14 +130,14 @@ class AmountStyle:
     def pattern(self) -> re.Pattern[str]:
         """Digits in ASCII; groups of three, or as in India of two before the last three."""
         mark, point = re.escape(self.thousands), re.escape(self.decimal)
-        grouped = rf"[0-9]{{1,3}}(?:{mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}|" if mark else ""
+        grouped = rf"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}|" if mark else ""
         decimals = "" if self.minor_units else rf"(?:{point}[0-9]+)?|{point}[0-9]+"
         longest_first = sorted(map(same_signs, self.symbols), key=len, reverse=True)
         beside = rf"\s*(?:(?:{'|'.join(map(re.escape, longest_first)) or '(?!)'})\s*)?"
         return re.compile(
-            rf"(?P<open>\()?{beside}(?P<before>[+-])?{beside}"
+            rf"{beside}(?P<open>\()?{beside}(?P<before>[+-])?{beside}"
             rf"(?P<digits>(?:{grouped}[0-9]+){decimals})"
-            rf"{beside}(?P<after>[+-])?{beside}(?P<close>\))?"
+            rf"{beside}(?P<after>[+-])?{beside}(?P<close>\))?{beside}"
         )
 
     @cached_property
@@ -148,8 +150,8 @@ class AmountStyle:
         behind = "|".join(map(re.escape, all_words)) or "(?!)"
         before = "|".join(re.escape(word) for word in all_words if len(word) > 1) or "(?!)"
         return re.compile(
-            rf"(?P<first>{before})(?![^\W\d_])(?P<then>.*)|"
-            rf"(?P<rest>.*)(?<![^\W\d_])(?P<last>{behind})",
+            rf"(?P<first>{before})(?![^\W\d_])\.?(?P<then>.*)|"
+            rf"(?P<rest>.*)(?<![^\W\d_])(?:(?P<last>{behind})\.?|\((?P<within>{behind})\))",
             re.IGNORECASE | re.DOTALL,
         )
 
@@ -158,7 +160,7 @@ class AmountStyle:
         match = self.words.fullmatch(text)
         if match is None:
             return "", text
-        word = fold(match["first"] or match["last"])
+        word = fold(match["first"] or match["last"] or match["within"])
         side = "debit" if word in map(fold, self.debit_words) else "credit"
         return side, (match["then"] if match["first"] else match["rest"]).strip()
 

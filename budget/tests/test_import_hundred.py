@@ -521,3 +521,87 @@ def test_a_bank_s_table_reads_as_it_is_meant(tmp_path: Path, name: str) -> None:
     assert [row[:3] for row in found] == SAME
     assert "kiosk" in found[0][3].lower()
     assert "employer" in found[1][3].lower()
+
+
+DAYS = (
+    "15-MAR-2024|16-MAR-2024",
+    "Mar 15, 2024|Mar 16, 2024",
+    "2024-Mar-15|2024-Mar-16",
+    "20240315103000|20240316103000",
+    "2024-03-15T10:00:00.000Z|2024-03-16T10:00:00.000Z",
+    "2024-03-15+01:00|2024-03-16+01:00",
+    "2024-03-15-10.00.00.000000|2024-03-16-10.00.00.000000",
+    "2024-03-15 10:00:00 CET|2024-03-16 10:00:00 CET",
+    "15.03.2024, 10:00 Uhr|16.03.2024, 10:00 Uhr",
+    "15.03.2024 10.00|16.03.2024 10.00",
+    "15.03.2024 10:11:12:345|16.03.2024 10:11:12:345",
+    "15/03/2024 10:00:00 a. m.|16/03/2024 10:00:00 p. m.",
+    "3/15/24 5:30 PM|3/16/24 5:30 AM",
+    "Friday, 15 March 2024|Saturday, 16 March 2024",
+    "15th March 2024|16th March 2024",
+    "15. März 2024|16. März 2024",
+    "15 mars 2024|16 mars 2024",
+    "15 de marzo de 2024|16 de marzo de 2024",
+    "15 mrt. 2024|16 mrt. 2024",
+    "15 marca 2024|16 marca 2024",
+    "15. března 2024|16. března 2024",
+    "15 марта 2024|16 марта 2024",
+    "2024. 3. 15.|2024. 3. 16.",
+    "2024年3月15日|2024年3月16日",
+    "15032024|16032024",
+    "15Mar24|16Mar24",
+)
+
+
+@pytest.mark.parametrize("days", DAYS)
+def test_a_day_is_read_however_it_is_written(tmp_path: Path, days: str) -> None:
+    first, second = days.split("|")
+    content = (
+        f"Date\tDescription\tAmount\tBalance\n{first}\tKiosk\t-1012.50\t987.50\n"
+        f"{second}\tEmployer\t2000.00\t2987.50\n"
+    )
+    assert [row[:3] for row in told(read(tmp_path, content))] == SAME
+
+
+AMOUNTS = (
+    "1.012,50-|2.000,00",
+    "(1,012.50)|2,000.00",
+    "($1,012.50)|$2,000.00",
+    "$(1,012.50)|$2,000.00",
+    "-C$1,012.50|C$2,000.00",
+    "- $1,012.50|+ $2,000.00",
+    "USD -1,012.50|USD 2,000.00",
+    "-$1,012.50 USD|$2,000.00 USD",
+    "\u22121012,50|2000,00",
+    "\u20131012,50|2000,00",
+    "1,012.50 DR|2,000.00 CR",
+    "DR 1,012.50|CR 2,000.00",
+    "1,012.50 Dr.|2,000.00 Cr.",
+    "1,012.50 (DR)|2,000.00 (CR)",
+    "1012.50 Debit|2000.00 Credit",
+    "1.012,50 Soll|2.000,00 Haben",
+    "1.012,50S|2.000,00H",
+    "-1'012.50|2'000.00",
+    "-1\u2019012.50|2\u2019000.00",
+    "-1\u202f012,50 €|2\u202f000,00 €",
+    "-€ 1.012,50|€ 2.000,00",
+    "-R$ 1.012,50|R$ 2.000,00",
+    "Rs.-1,012.50|Rs.2,000.00",
+    "kr. -1.012,50|kr. 2.000,00",
+    "-1 012,50 zł|2 000,00 zł",
+    "-1 012,50 ₽|2 000,00 ₽",
+    "-1012,50 Ft|2000,00 Ft",
+    "-1012.500|2000.000",
+    "-0001012.50|+0002000.00",
+    "1012.50-|2000.00+",
+)
+
+
+@pytest.mark.parametrize("amounts", AMOUNTS)
+def test_an_amount_is_read_however_it_is_written(tmp_path: Path, amounts: str) -> None:
+    spent, got = amounts.split("|")
+    content = (
+        f"Date\tDescription\tAmount\n15.03.2024\tKiosk\t{spent}\n"
+        f"16.03.2024\tEmployer salary\t{got}\n"
+    )
+    assert [row[:3] for row in told(read(tmp_path, content))] == SAME

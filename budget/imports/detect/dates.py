@@ -15,15 +15,28 @@ from budget.judge.periods import MAX_DATE, MIN_DATE
 # An order of the parts, and what a person calls it.
 ORDERS = {"ymd": "year-first", "dmy": "day-first", "mdy": "month-first"}
 TIME = re.compile(
-    r"(?P<before>,? ?T?|T| - )(?P<hours>[0-9]{1,2}):[0-9]{2}"
-    r"(?P<seconds>:[0-9]{2}(?P<part>\.[0-9]{1,6})?)?"
-    r"(?P<half> ?[AaPp][Mm])?(?P<gap> ?)(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?"
+    r"(?P<before>,? ?T?|T| - |-)(?P<hours>[0-9]{1,2})(?P<mark>:)[0-9]{2}"
+    r"(?P<seconds>:[0-9]{2}(?P<part>[.,:][0-9]{1,6})?)?"
+    r"(?P<half> ?[AaPp](?:[Mm]|\. ?[Mm]\.?))?(?P<gap> ?)"
+    r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2}|[A-Z]{3,4}|[A-Z][a-z]+/[A-Z][A-Za-z_]+|Uhr|h)?"
 )
-WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(,? )", re.IGNORECASE)
+# Points part the time as well, where something stands before it.
+POINTS = re.compile(
+    r"(?P<before>,? |T|-)(?P<hours>[0-9]{1,2})(?P<mark>\.)[0-9]{2}"
+    r"(?P<seconds>\.[0-9]{2}(?P<part>\.[0-9]{1,6})?)?(?P<half>)(?P<gap>)(?P<zone>)"
+)
+ZONE_OF_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})")
+WEEKDAY = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?P<whole>day|sday|nesday|rsday|urday)?(?P<gap>,? )",
+    re.IGNORECASE,
+)
 MIDNIGHT = re.compile(r"(?<=[T ])(00:00(?::00(?:\.0+)?)? ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))$")
 MARK = r"(?:[-/.] ?|')"
 NUMBERS = re.compile(rf"([0-9]{{1,4}})({MARK}| )([0-9]{{1,2}})({MARK}| )([0-9]{{1,4}})(\.?)")
-DAY_FIRST = re.compile(r"[0-9]{1,2}(\.? ?[-/ ]? ?)[^\W\d_]+(\.?)([-/ ,]{1,2}|)([0-9]{4}|[0-9]{2})")
+DAY_FIRST = re.compile(
+    r"[0-9]{1,2}((?:st|nd|rd|th)?\.? ?[-/ ]? ?(?:de )?)[^\W\d_]+(\.?)( de |[-/ ,]{1,2}|)"
+    r"([0-9]{4}|[0-9]{2})"
+)
 MONTH_FIRST = re.compile(r"([^\W\d_]+)(\.? ?[-/ ]?)([0-9]{1,2})(,? ?[-/ ]?)([0-9]{4})")
 YEAR_FIRST = re.compile(r"([0-9]{4})([-/ ])([^\W\d_]+)([-/ ])([0-9]{1,2})")
 JAPANESE = re.compile(r"[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日")
@@ -37,10 +50,13 @@ def formats_of(text: str) -> Iterator[tuple[str, str]]:
     """Each order by which a text may be a date, with the format of strptime that reads it so."""
     if weekday := WEEKDAY.match(text):
         for order, form in formats_of(text[weekday.end() :]):
-            yield order, f"%a{weekday[1]}{form}"
+            yield order, f"{'%A' if weekday['whole'] else '%a'}{weekday['gap']}{form}"
         return
-    match = TIME.search(text, 6)
-    if match is None or match.end() != len(text):
+    if match := ZONE_OF_DAY.fullmatch(text):
+        yield "ymd", f"%Y-%m-%d{match[1]}"
+        return
+    match = next((m for find in (TIME, POINTS) if (m := ends_with(find, text))), None)
+    if match is None:
         yield from formats_of_day(text)
         return
     time = time_format(match)
@@ -48,14 +64,23 @@ def formats_of(text: str) -> Iterator[tuple[str, str]]:
         yield order, form + time
 
 
+def ends_with(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """The match behind a day and up to the end."""
+    match = pattern.search(text, 6)
+    return match if match and match.end() == len(text) else None
+
+
 def time_format(match: re.Match[str]) -> str:
-    form = match["before"] + ("%I:%M" if match["half"] else "%H:%M")
-    form += ":%S" if match["seconds"] else ""
-    form += ".%f" if match["part"] else ""
-    if match["half"]:
-        form += " %p" if match["half"].startswith(" ") else "%p"
+    half, mark, part = match["half"], match["mark"], match["part"]
+    form = match["before"] + (f"%I{mark}%M" if half else f"%H{mark}%M")
+    form += f"{mark}%S" if match["seconds"] else ""
+    form += f"{part[0]}%f" if part else ""
+    if half:
+        # Only the day counts, so what %p does not know may stand as it is.
+        form += half if "." in half else " %p" if half.startswith(" ") else "%p"
     zone = match["zone"]
-    return form + match["gap"] + ("" if not zone else zone if zone in ("UTC", "GMT") else "%z")
+    has_offset = zone and (zone == "Z" or zone[0] in "+-")
+    return form + match["gap"] + ("%z" if has_offset else zone or "")
 
 
 def formats_of_day(text: str) -> Iterator[tuple[str, str]]:
@@ -77,6 +102,8 @@ def formats_of_day(text: str) -> Iterator[tuple[str, str]]:
         yield "ymd", "%Y%m%d"
         yield "dmy", "%d%m%Y"
         yield "mdy", "%m%d%Y"
+    elif re.fullmatch(r"(?:19|20)[0-9]{12}", text):
+        yield "ymd", "%Y%m%d%H%M%S"
     elif match := DAY_FIRST.fullmatch(text):
         one, dot, two, year = match.groups()
         for name in ("%b", "%B"):

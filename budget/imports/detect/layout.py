@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from budget.imports.csv_table import Dialect, Record, first_lines, open_text, read_records
-from budget.imports.detect.amounts import Amounts, style_of, value
+from budget.imports.detect.amounts import CREDIT_WORDS, DEBIT_WORDS, MARKS, Amounts, style_of, value
 from budget.imports.detect.asking import answer, choose_dates, choose_decimal
 from budget.imports.detect.dates import Dates
 from budget.imports.detect.encoding import find_encoding
@@ -132,6 +132,7 @@ def find_mapping(path: Path, hints: Hints) -> Mapping | None:
     draft.put("amount", decimal=marks[0], thousands=marks[1])
     if amounts.symbols:
         draft.put("amount", symbols=list(amounts.symbols))
+    put_words(draft, money)
     draft.put("columns", date=draft.name(day))
     put_texts(draft, day, money)
     put_balance(draft)
@@ -144,6 +145,18 @@ def find_mapping(path: Path, hints: Hints) -> Mapping | None:
         draft.tables["rule"] = draft.rules
     title = draft.known.title if draft.known else TITLE
     return Mapping.model_validate({"name": prefix(table), "title": title, **draft.tables})
+
+
+def put_words(draft: Draft, money: Money) -> None:
+    """The words beside the amounts that say which way the money went, where they are unusual."""
+    style = style_of(MARKS[0])
+    cells = [cell for column in money.columns for cell in column.values]
+    matches = filter(None, map(style.words.fullmatch, cells))
+    found = {fold(each["last"] or each["within"] or each["first"]) for each in matches}
+    if found:
+        debit = [word for word in DEBIT_WORDS if word in found]
+        credit = [word for word in CREDIT_WORDS if word in found]
+        draft.put("amount", debit_words=debit, credit_words=credit)
 
 
 def with_zone(draft: Draft) -> Hints:

@@ -16,17 +16,19 @@ from budget.imports.csv_table import DELIMITERS, Dialect, Record, bare, open_tex
 from budget.imports.detect.amounts import Amounts, style_of, value
 from budget.imports.detect.dates import is_date
 from budget.imports.detect.words import CURRENCIES, SIGNS, role_of, way_of
-from budget.imports.values import is_blank
+from budget.imports.values import is_blank, same_signs
 
 # How much of a file decides its shape; all of it decides dates and amounts.
 MOST_LINES = 1500
 MOST_PREAMBLE = 100
 MOST_CELL = 100_000
 MOST_COLUMNS = 500
+BESIDE = r"(?P<{}>(?:[^\d\s.,()\[\]<>+'\u2010-\u2015\u2212-]{{1,{}}}\.?)?)"
+SIGN = r"\s*[-+\u2010-\u2015\u2212]?\s*"
 AMOUNT = re.compile(
-    r"\(?\s*[-+\u2212]?\s*(?P<one>[^\d\s.,()+'-]{0,4})\s*[-+\u2212]?\s*"
+    rf"{BESIDE.format('zero', 4)}\s*\(?{SIGN}{BESIDE.format('one', 4)}{SIGN}"
     r"(?P<digits>[0-9][0-9.,' \u00a0\u202f\u2019]*|[.,][0-9]+)"
-    r"\s*[-+]?\s*(?P<two>[^\d\s.,()+'-]{0,6}\.?)\s*[-+]?\s*\)?"
+    rf"\s*[-+]?\s*{BESIDE.format('two', 6)}\s*[-+]?\s*\)?\s*(?P<word>(?:\([^\W\d_]{{1,6}}\))?)"
 )
 GROUPED = re.compile(
     r"[0-9]*[.,]?[0-9]*|[0-9]{1,3}(?P<mark>[.,' \u00a0\u202f\u2019])[0-9]{2,3}"
@@ -49,8 +51,8 @@ def is_amount(text: str) -> bool:
 def symbols_in(text: str) -> Iterator[str]:
     """What stands beside the digits of an amount and is no word of a direction."""
     if match := amount_in(text):
-        for beside in (match["one"], match["two"]):
-            if beside and not way_of(beside):
+        for beside in (match["zero"], match["one"], match["two"]):
+            if beside and not (way_of(beside) and beside.removesuffix(".").isalpha()):
                 yield beside
 
 
@@ -99,8 +101,8 @@ class Column:
     def has_sign(self) -> bool:
         """Whether some of the amounts are below zero."""
         return any(
-            text[:1] in "-(\u2212" or text[-1:] == "-" or "-" in text[:4]
-            for text in self.values
+            text[:1] in "-(" or text[-1:] == "-" or "-" in text[:4] or "(" in text[:4]
+            for text in map(same_signs, self.values)
             if is_amount(text)
         )
 
