@@ -6,6 +6,7 @@ It is part of the engine because the delete runs under the ledger's lock and nee
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -33,6 +34,10 @@ from budget.models import (
     DeletedId,
     FormerName,
     IdempotentAnswer,
+    Import,
+    ImportAnswer,
+    ImportChange,
+    ImportPart,
     Ledger,
     Profile,
     Rollup,
@@ -49,6 +54,10 @@ from lib.text import moment
 # Each before what it points to.
 OWNED: tuple[type[models.Model], ...] = (
     IdempotentAnswer,
+    ImportPart,
+    ImportChange,
+    ImportAnswer,
+    Import,
     AlertEvent,
     Alert,
     Rollup,
@@ -159,12 +168,14 @@ class OwnedTable:
 
 
 def in_json(field: models.Field[Any, Any], row: models.Model) -> Any:
-    """A column's value in JSON: money as exact text, times in UTC."""
+    """A column's value in JSON: money as exact text, times in UTC, bytes in Base64."""
     value = getattr(row, field.attname)
     if value is None:
         return None
     if isinstance(field, MoneyField):
         return str(value)
+    if isinstance(field, models.BinaryField):
+        return b64encode(value).decode()
     return moment(value) if isinstance(field, models.DateTimeField) else value
 
 

@@ -13,6 +13,7 @@ from budget.imports.pairing import Fate, Plan, Rows, pair
 from budget.imports.report import Report, report_on
 from budget.imports.rows import MOST_BAD, BadFile, BudgetLine
 from budget.imports.store import (
+    Batch,
     Names,
     Outcome,
     Stale,
@@ -43,7 +44,7 @@ class Job:
 
     user: unsaved for one to be made. chunk: rows a commit, 1 to 10,000. restoring: whether rows
     that the user has deleted come back. currency: that of the amounts, "" where the file does not
-    say; it becomes the user's, who must have no amounts in another.
+    say; it becomes the user's, who must have no amounts in another. import_id, note: see Batch.
     """
 
     user: User
@@ -52,6 +53,8 @@ class Job:
     chunk: int = CHUNK
     restoring: bool = False
     currency: str = ""
+    import_id: int | None = None
+    note: Callable[[Outcome], object] | None = None
 
     @property
     def makes_user(self) -> bool:
@@ -100,17 +103,25 @@ def perform(job: Job, plan: Plan, progress: Progress) -> Outcome:
         make_user(job.user)
     set_currency(job)
     outcome = store_budget(job.user.pk, job.budget) if job.budget else Outcome()
+    batch = Batch(job.user.pk, job.restoring, job.import_id, job.note)
     at = 0
     while at < len(job.rows):
         chunk = plan.steps[at : at + job.chunk]
         try:
-            outcome.absorb(store_chunk(job.user.pk, chunk, job.restoring))
+            outcome.absorb(store_chunk(batch, chunk))
         except Stale:
             plan = planned_again(job)
             continue
         progress(len(chunk))
         at += len(chunk)
     return outcome
+
+
+def make_ready(job: Job) -> None:
+    """Make the user where it is new, if the rows can be stored. Raises BadFile and Refused."""
+    if job.makes_user:
+        planned(job)
+        make_user(job.user)
 
 
 def make_user(user: User) -> None:

@@ -14,14 +14,17 @@ from budget.imports.rows import BudgetLine
 from budget.models import (
     Category,
     Cause,
+    ChangeKind,
     Conflict,
     FormerName,
+    ImportChange,
     PeriodType,
     Threshold,
     TooManyAlerts,
     Transaction,
     TransactionType,
 )
+from budget.models.imports import columns_kept
 from lib.errors import PASSING, code_of
 from lib.text import fold
 
@@ -36,9 +39,12 @@ class Outcome:
 
     updated: in words, a line for each row. deleted: the lines whose rows stay deleted. followed:
     the names of categories by names that the files have for them, where they were renamed.
+    first_row, last_row: the lowest and the highest id of what was stored.
     """
 
     stored: int = 0
+    first_row: int | None = None
+    last_row: int | None = None
     present: int = 0
     updated: list[str] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
@@ -51,6 +57,7 @@ class Outcome:
     def absorb(self, other: Outcome) -> None:
         """Add what a later step has done."""
         self.stored += other.stored
+        self.span(other.first_row, other.last_row)
         self.present += other.present
         self.updated += other.updated
         self.deleted += other.deleted
@@ -59,6 +66,27 @@ class Outcome:
         self.thresholds_made += other.thresholds_made
         self.thresholds_updated += other.thresholds_updated
         self.flipped.flips += other.flipped.flips
+
+    def span(self, *ids: int | None) -> None:
+        """Let the first and the last row be so that these are between them."""
+        known = [pk for pk in (self.first_row, self.last_row, *ids) if pk is not None]
+        if known:
+            self.first_row, self.last_row = min(known), max(known)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What all chunks of an import have in common.
+
+    restoring: whether rows that the user has deleted come back. import_id: of the Import that the
+    rows are known by. note: called in each commit with what it does, after all else; it may raise,
+    and then nothing of that commit stays.
+    """
+
+    user_id: int
+    restoring: bool = False
+    import_id: int | None = None
+    note: Callable[[Outcome], object] | None = None
 
 
 class Stale(Exception):
@@ -78,25 +106,26 @@ def still_missing(user_id: int, steps: Sequence[Step], restoring: bool) -> Rows:
     return [(step.external_id, step.row) for step in steps if step.external_id not in there]
 
 
-def store_chunk(user_id: int, steps: Sequence[Step], restoring: bool = False) -> Outcome:
+def store_chunk(batch: Batch, steps: Sequence[Step]) -> Outcome:
     """Do what is to be done with rows of a file, in one commit; at most 10,000.
 
-    Rows that would open more alerts than one commit may are stored in halves. restoring: whether
-    rows that the user has deleted come back. Raises LedgerOverflow, TooManyAlerts for a single row,
-    Conflict where the user has too many categories, and Stale where the plan is no longer right.
+    Rows that would open more alerts than one commit may are stored in halves. Raises
+    LedgerOverflow, TooManyAlerts for a single row, Conflict where the user has too many categories,
+    and Stale where the plan is no longer right.
     """
     try:
-        return trying(lambda: do_steps(user_id, steps, restoring))
+        return trying(lambda: do_steps(batch, steps))
     except TooManyAlerts:
         if len(steps) == 1:
             raise
     half = len(steps) // 2
-    outcome = store_chunk(user_id, steps[:half], restoring)
-    outcome.absorb(store_chunk(user_id, steps[half:], restoring))
+    outcome = store_chunk(batch, steps[:half])
+    outcome.absorb(store_chunk(batch, steps[half:]))
     return outcome
 
 
-def do_steps(user_id: int, steps: Sequence[Step], restoring: bool) -> Outcome:
+def do_steps(batch: Batch, steps: Sequence[Step]) -> Outcome:
+    user_id, restoring = batch.user_id, batch.restoring
     coming = (Fate.NEW, Fate.DELETED) if restoring else (Fate.NEW,)
     planned = [step for step in steps if step.fate in coming]
     updated = [step for step in steps if step.fate == Fate.UPDATED]
@@ -115,21 +144,20 @@ def do_steps(user_id: int, steps: Sequence[Step], restoring: bool) -> Outcome:
         # Read under the lock, again for each chunk: a merge may have come in between.
         types = {type.slug: type for type in TransactionType.objects.filter(user_id=user_id)}
         if new:
-            store_new(user_id, new, types, outcome, restoring)
+            store_new(batch, new, types, outcome)
         for step in updated:
-            update_row(user_id, step, types, outcome)
-    outcome.flipped.flips += book.flipped.flips
+            update_row(batch, step, types, outcome)
+        outcome.flipped.flips += book.flipped.flips
+        if batch.note is not None:
+            batch.note(outcome)
     return outcome
 
 
 def store_new(
-    user_id: int,
-    new: Rows,
-    types: Mapping[str, TransactionType],
-    outcome: Outcome,
-    restoring: bool,
+    batch: Batch, new: Rows, types: Mapping[str, TransactionType], outcome: Outcome
 ) -> None:
     """Store rows that are not there; under the lock."""
+    user_id = batch.user_id
     categories = find_categories(user_id, (row.category for _, row in new), outcome)
     built = [
         Transaction(
@@ -141,31 +169,46 @@ def store_new(
             type=types[row.type],
             external_id=external_id,
             imported_as=imported_as(row),
+            import_id=batch.import_id,
         )
         for external_id, row in new
     ]
-    record_transactions(user_id, built, Cause.IMPORT, restoring=restoring)
+    if batch.restoring and batch.import_id is not None:
+        ImportChange.objects.keep_restored(
+            user_id, batch.import_id, [external_id for external_id, _ in new]
+        )
+    stored = record_transactions(user_id, built, Cause.IMPORT, restoring=batch.restoring)
+    outcome.span(*(row.pk for row in stored))
 
 
 def update_row(
-    user_id: int, step: Step, types: Mapping[str, TransactionType], outcome: Outcome
+    batch: Batch, step: Step, types: Mapping[str, TransactionType], outcome: Outcome
 ) -> None:
     """Give a row that was pending what the file says now; under the lock.
 
     One that has gone meanwhile, or that the user has changed, is left as it is.
     """
-    mine = Transaction.objects.filter(user_id=user_id, external_id=step.external_id)
-    stored = next(look_up(user_id, [step.external_id]), None)
+    mine = Transaction.objects.filter(user_id=batch.user_id, external_id=step.external_id)
+    stored = next(look_up(batch.user_id, [step.external_id]), None)
     row = mine.select_related("category", "type").first()
     if row is None or stored is None or stored.may_be_edited:
         outcome.present += 1
         return
     was = f"{row.date}, {row.amount}"
-    told = step.row
+    before, told = columns_kept(row), step.row
     row.date, row.amount, row.description = told.date, told.amount, told.description
     row.type = types[told.type]
     row.imported_as = imported_as(told, stored.said)
     row.save(cause=Cause.IMPORT)
+    if batch.import_id is not None:
+        ImportChange.objects.create(
+            user_id=batch.user_id,
+            imported_id=batch.import_id,
+            external_id=step.external_id,
+            kind=ChangeKind.UPDATED,
+            before=before,
+            after=columns_kept(row),
+        )
     outcome.updated.append(f"line {told.line}: {was} is now {row.date}, {row.amount}")
 
 

@@ -9,6 +9,14 @@ from budget.models.category import Category
 from budget.models.deleted_id import DeletedId
 from budget.models.former_name import FormerName
 from budget.models.idempotency import IdempotentAnswer
+from budget.models.imports import (
+    ChangeKind,
+    Import,
+    ImportAnswer,
+    ImportChange,
+    ImportPart,
+    ImportState,
+)
 from budget.models.ledger import Ledger, LedgerModel, LedgerState
 from budget.models.revision import ThresholdRevision
 from budget.models.rollup import Grain, Rollup
@@ -26,6 +34,7 @@ __all__ = [
     "Calendar",
     "Category",
     "Cause",
+    "ChangeKind",
     "Condition",
     "Conflict",
     "DeletedId",
@@ -34,6 +43,11 @@ __all__ = [
     "FormerName",
     "Grain",
     "IdempotentAnswer",
+    "Import",
+    "ImportAnswer",
+    "ImportChange",
+    "ImportPart",
+    "ImportState",
     "Ledger",
     "LedgerModel",
     "LedgerOverflow",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -13,6 +13,7 @@ from django.db import connections, models
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from budget.judge.kinds import Cause
 from budget.judge.periods import MAX_DATE, MIN_DATE
 from budget.models.category import Category
 from budget.models.deleted_id import EXTERNAL_ID_LENGTH, IMPORTED_AS_LENGTH, DeletedId
@@ -110,6 +111,17 @@ def keeps_id(before: Row | None, after: Row | None) -> bool:
     return all(before[name] == after[name] for name in ("user_id", "external_id"))
 
 
+def is_by_hand(book: Book) -> bool:
+    """Whether what is being written is no part of an import."""
+    return book.write is None or book.write.cause != Cause.IMPORT
+
+
+def told(row: Transaction) -> Iterator[tuple[str, Any]]:
+    """What somebody can change of a row, by column."""
+    for name in ("date", "amount", "description", "category_id", "type_id"):
+        yield name, getattr(row, name)
+
+
 class TransactionQuerySet(LedgerQuerySet["Transaction"]):
     """The transactions of a user; `engine.record_transactions` stores many at once."""
 
@@ -146,6 +158,11 @@ class Transaction(LedgerModel):
     imported_as = models.CharField(  # noqa: DJ001
         max_length=IMPORTED_AS_LENGTH, null=True, default=None, editable=False
     )
+    # The Import that stored it; NULL for what none did. No foreign key: the database's check of it
+    # would cost as much as storing the row. No index: an import knows the range of its ids.
+    import_id = models.BigIntegerField(null=True, default=None, editable=False)
+    # Whether somebody has changed a row of an import since.
+    edited = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = TransactionQuerySet.as_manager()
 
@@ -204,6 +221,8 @@ class Transaction(LedgerModel):
 
     def before_write(self, book: Book, before: Row | None) -> None:
         self.prepare()
+        if before is not None and self.import_id is not None and is_by_hand(book):
+            self.edited = self.edited or any(before[name] != value for name, value in told(self))
         if self.external_id is None:
             return
         others = Transaction.objects.filter(user_id=self.user_id, external_id=self.external_id)

@@ -13,7 +13,13 @@ from budget.models import (
     Alert,
     AlertStatus,
     Category,
+    ChangeKind,
     Condition,
+    Import,
+    ImportAnswer,
+    ImportChange,
+    ImportPart,
+    ImportState,
     Threshold,
     Transaction,
     TransactionType,
@@ -103,3 +109,13 @@ def open_levels(user: User) -> list[tuple[str, int]]:
     """First day and level of each open alert, oldest period first."""
     alerts = Alert.objects.filter(user=user, status=AlertStatus.OPEN).of_thresholds()
     return sorted((str(alert.period_start), alert.level or 0) for alert in alerts)
+
+
+def fill_import(user: User) -> None:
+    """Give a user a row in every table of imports."""
+    imported = Import.objects.create(user=user, name="april.csv", state=ImportState.ASKING)
+    ImportPart.objects.create(user=user, imported=imported, number=0, content=b"Date,Amount")
+    ImportChange.objects.create(
+        user=user, imported=imported, external_id="a", kind=ChangeKind.RESTORED, before={}
+    )
+    ImportAnswer.objects.create(user=user, account="a", answers={"dates": "day-first"})

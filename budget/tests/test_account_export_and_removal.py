@@ -24,7 +24,7 @@ from budget.engine import export_account, raise_custom_alert, record_transaction
 from budget.engine.account import SECRETS, tables
 from budget.models import Category, DeletedId, FormerName, Transaction
 from budget.tests.base import ApiTestCase
-from budget.tests.people import combine, limit, spend, transaction_of
+from budget.tests.people import combine, fill_import, limit, spend, transaction_of
 
 PATH = "/api/account"
 # A column of such a name is either a secret, or looked at and found to be none.
@@ -45,6 +45,7 @@ def fill(user: User) -> None:
     category = Category(user=user, name="Former")
     category.save()
     FormerName.objects.keep(category, "earlier")
+    fill_import(user)
     limit(user, "100.00", name="Élan")
     single = limit(user, "50.00", "transaction", name="Single")
     single.operator = "gt"
@@ -136,6 +137,8 @@ class ExportTestCase(AccountTestCase):
                 "type_id": row.type_id,
                 "external_id": None,
                 "imported_as": None,
+                "import_id": None,
+                "edited": False,
             },
         )
         self.assertEqual(found["budget.Alert"][-1]["message"], "Mine\u2028")

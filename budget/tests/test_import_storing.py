@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,9 +56,10 @@ run_module = import_module("budget.imports.run")
 
 
 def load(file: Path, user: str = "alice", **options: Any) -> str:
-    """The last words of an import; makes the user by default."""
+    """The last words of an import, but for its number; makes the user by default."""
     options.setdefault("create_user", True)
-    return str(call_command("import_transactions", str(file), user=user, **options))
+    said = str(call_command("import_transactions", str(file), user=user, **options))
+    return re.sub(r"\nImport: .*", "", said)
 
 
 def refused(file: Path, **options: Any) -> str:

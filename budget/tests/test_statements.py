@@ -78,6 +78,7 @@ READS = {
         " SELECT device, SELECT ledger, SELECT category, SELECT threshold, SELECT condition,"
         " SELECT deletedid, SELECT transactiontype, SELECT transaction, SELECT alert,"
         " SELECT alertevent, SELECT formername, SELECT idempotentanswer,"
+        " SELECT import, SELECT importpart, SELECT importchange, SELECT importanswer,"
         " SELECT thresholdrevision, SELECT rollup, SELECT profile"
     ),
 }

@@ -6,7 +6,7 @@ import argparse
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +41,8 @@ from budget.imports import (
     run,
     text_of,
 )
+from budget.imports.record import Lost, Record, begin, finish
+from budget.imports.run import Progress, make_ready
 from budget.models import Calendar, Conflict, LedgerOverflow, TooManyAlerts
 from budget.models.transaction import DESCRIPTION_LENGTH
 
@@ -123,7 +125,8 @@ class Command(BaseCommand):
         job = Job(user, export.rows, budget, options["chunk_size"], restoring, export.currency)
         is_new = job.makes_user
         before = "" if is_new else user.profile.currency
-        report = perform(job, options["dry_run"], options["file"].name)
+        keeping = None if options["dry_run"] else Keeping(job, export, source)
+        report = perform(job, keeping, options["file"].name)
         lines = [f"{options['file'].name}: {export.title}{dates(export)}"]
         if is_new:
             lines.append(f"User:        {user.username} is new and has no password")
@@ -131,8 +134,11 @@ class Command(BaseCommand):
             lines.append(f"Currency:    {export.currency} is the currency of {user.username} now")
         lines += readings(export, SHOWN if options["dry_run"] else 0)
         lines += summary(export, report)
-        if options["dry_run"]:
+        if keeping is None:
             lines.append("This was a dry run: nothing of it is stored.")
+        else:
+            undo = f"manage.py imports --user {user.username} --undo {keeping.number}"
+            lines.append(f"Import:      {keeping.number}; to take it back: {undo}")
         return "\n".join(lines)
 
 
@@ -258,11 +264,43 @@ def reading(path: Path, read: Callable[[Path], T], problems: Problems) -> T | No
     return None
 
 
-def perform(job: Job, dry_run: bool, name: str) -> Report:
-    """Import or rehearse behind a progress bar, which shows on a terminal only.
+@dataclass
+class Keeping:
+    """An import for good, which is kept as a row of its own. number: its id, once it has begun."""
+
+    job: Job
+    export: Export
+    source: Source
+    number: int | None = None
+
+    def run(self, progress: Progress) -> Report:
+        """Import. Raises as run() does, and Lost where somebody has undone what was stored."""
+        job = self.job
+        make_ready(job)
+        options = {**self.source.answers, **({"restore_deleted": True} if job.restoring else {})}
+        found = begin(job.user.pk, self.source.file, options, len(job.rows))
+        record = Record(job.user.pk, found.pk)
+        self.number = found.pk
+
+        def settle(rows: int) -> None:
+            record.settle(rows)
+            progress(rows)
+
+        try:
+            report = run(replace(job, import_id=found.pk, note=record.note), settle)
+        except BaseException as error:
+            record.fail(str(error) or "It was interrupted.")
+            raise
+        finish(record, self.export, report.outcome)
+        return report
+
+
+def perform(job: Job, keeping: Keeping | None, name: str) -> Report:
+    """Import, or without `keeping` rehearse, behind a progress bar, which shows on a terminal only.
 
     name: the file's, for what is wrong with its lines.
     """
+    dry_run = keeping is None
     goes_on = " What is stored is complete; the same command goes on from there."
     goes_on = " Nothing was stored." if dry_run else goes_on
     # disable=None: tqdm looks itself whether standard error is a terminal.
@@ -274,13 +312,17 @@ def perform(job: Job, dry_run: bool, name: str) -> Report:
             bar.update(rows)
 
         try:
-            return (rehearse if dry_run else run)(job, settle)
+            return rehearse(job, settle) if keeping is None else keeping.run(settle)
         except BadFile as error:
             problems = Problems()
             problems.add_lines(name, error)
             raise CommandError(str(problems)) from error
         except Refused as error:
             raise CommandError(f"{error} Nothing was stored.") from error
+        except Lost:
+            raise CommandError(
+                "The import was undone while it ran; nothing of it is left."
+            ) from None
         except (Conflict, LedgerOverflow, TooManyAlerts) as error:
             # The same command would meet the same rows again.
             done = 0 if dry_run else sum(settled)
