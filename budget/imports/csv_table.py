@@ -7,7 +7,7 @@ import contextlib
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -31,7 +31,8 @@ Cells = dict[str, str]
 class Dialect:
     """How a file is written. quote: "" for none. skip: lines before the first record.
 
-    lenient: whether a quote within a quoted cell need not be doubled.
+    lenient: whether a quote within a quoted cell need not be doubled. lines: whether lines are
+    quoted as a whole, one cell each for most readers.
     """
 
     encoding: str = "utf-8"
@@ -39,6 +40,7 @@ class Dialect:
     quote: str = '"'
     skip: int = 0
     lenient: bool = False
+    lines: bool = False
 
     @property
     def wrong_encoding(self) -> str:
@@ -50,13 +52,19 @@ class Dialect:
     def reader(self, lines: Iterable[str], strict: bool) -> _csv.Reader:
         """strict: whether quotes that do not match raise csv.Error."""
         return csv.reader(
-            lines,
+            map(self.unquoted, lines) if self.lines else lines,
             strict=strict,
             skipinitialspace=True,
             delimiter=self.delimiter,
             quotechar=self.quote or None,
             quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
         )
+
+    def unquoted(self, line: str) -> str:
+        """A line without the quotes around the whole of it."""
+        text = line.rstrip("\r\n")
+        cells = next(replace(self, lines=False).reader([text], strict=False), [])
+        return cells[0] if len(cells) == 1 and text[:1] == text[-1:] == self.quote else line
 
 
 PLAIN = Dialect()

@@ -73,8 +73,10 @@ class MappedReader:
     def read(self, path: Path, zone: ZoneInfo) -> Iterator[Item]:
         """What each line says, in the order of the file. Raises BadFile for its header."""
         file = self.mapping.file
-        lenient = file.quotes == "any"
-        dialect = Dialect(file.encoding, file.delimiter, file.quote, file.skip_lines, lenient)
+        lenient, lines = file.quotes == "any", file.quotes == "lines"
+        dialect = Dialect(
+            file.encoding, file.delimiter, file.quote, file.skip_lines, lenient, lines
+        )
         if file.header:
             dialect = self.with_header_found(path, dialect)
         with open_text(path, file.encoding) as text:
@@ -138,6 +140,7 @@ class Table:
         self.continues = mapping.file.next_line == "description"
         if self.leaves_out:
             self.width = max(self.width, self.columns)
+        self.width = max(self.width, mapping.file.columns)
         self.style = mapping.amount.style
         self.formats = tuple(mapping.date.formats)
         self.places: dict[Column, int] = {}
@@ -488,7 +491,8 @@ class Line:
         )
 
     def read_day(self, zone: ZoneInfo | None) -> date:
-        return parse_date(self.cell(self.mapping.columns.date), self.table.formats, zone)
+        text, since = self.cell(self.mapping.columns.date), self.mapping.date.since
+        return parse_date(text, self.table.formats, zone, since)
 
     def check_expected(self) -> None:
         """Note each cell that is not what every row must say."""

@@ -10,6 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, cast, get_args
 
@@ -26,6 +27,7 @@ from pydantic import (
 from budget.imports.values import (
     AmountStyle,
     check_date_format,
+    has_year,
     listed,
     parse_category,
     parse_description,
@@ -45,6 +47,7 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 # The prefixes of external_ids of the other readers.
 RESERVED = frozenset({"mint", "ofx", "qif", "camt", "mt940", "csv", "xlsx", "own"})
 MOST_SKIPPED = 1000
+MOST_COLUMNS = 1000
 LONGEST_WORD = 20
 TABLES = {"model_type": "Must be a table.", "dict_type": "Must be a table."}
 
@@ -158,8 +161,9 @@ class FileSection(Section):
     """The file itself. skip_lines: how many stand before the header, 0 to 1000.
 
     other_lines: what to do with lines that are no movements, such as totals and footers. quotes:
-    whether a quote within a quoted cell must be doubled. next_line: what a line with nothing but a
-    text says; a line like any other, or more of the description of the line before.
+    whether a quote within a quoted cell must be doubled, and whether lines are quoted as a whole.
+    columns: how many a row has, where that is more than the header. next_line: what a line with
+    nothing but a text says; a line like any other, or more of the description of the one before.
     """
 
     encoding: Annotated[str, AfterValidator(checked_encoding)] = "utf-8"
@@ -167,7 +171,8 @@ class FileSection(Section):
     quote: Literal['"', "'", ""] = '"'
     skip_lines: Annotated[int, Field(ge=0, le=MOST_SKIPPED)] = 0
     header: bool = True
-    quotes: Literal["doubled", "any"] = "doubled"
+    quotes: Literal["doubled", "any", "lines"] = "doubled"
+    columns: Annotated[int, Field(ge=0, le=MOST_COLUMNS)] = 0
     other_lines: Literal["refuse", "leave_out"] = "refuse"
     next_line: Literal["own", "description"] = "own"
 
@@ -206,9 +211,19 @@ class ConstantSection(Section):
 
 
 class DateSection(Section):
-    """How dates are written; a cell that two formats read as two days is refused, not guessed."""
+    """How dates are written; a cell that two formats read as two days is refused, not guessed.
+
+    since: the earliest day of a file whose dates have no year; each is within a year from then.
+    """
 
     formats: Annotated[list[Annotated[str, AfterValidator(check_date_format)]], Field(min_length=1)]
+    since: date | None = None
+
+    @model_validator(mode="after")
+    def years(self) -> Self:
+        if not self.since and not all(map(has_year, self.formats)):
+            raise ValueError("A format without a year needs since, the earliest day of the file.")
+        return self
 
 
 class AmountSection(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from collections.abc import Mapping as Dict
+from datetime import date
 from typing import Any
 
 from budget.imports.mapping import Mapping
@@ -43,4 +44,6 @@ def literal(value: Any) -> str:
         return "{" + ", ".join(pairs(value)) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(literal, value)) + "]"
+    if isinstance(value, date):
+        return value.isoformat()
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

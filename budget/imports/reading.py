@@ -20,6 +20,7 @@ UTC = ZoneInfo("UTC")
 # What may be asked about a file, by its key: what stands for the answer, and what it decides.
 QUESTIONS = {
     "dates": ("ORDER", "day-first, month-first or year-first, where no date of the file tells"),
+    "year": ("YYYY", "the year of the newest row, where the dates have none and nothing tells"),
     "decimal": ("MARK", "point or comma, where no amount of the file tells"),
     "signs": ("WHICH", "spent-is-negative or spent-is-positive, where nothing in the file tells"),
     "money-in": ("WORDS", "which words of the column of directions stand for money that comes in"),

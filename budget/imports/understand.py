@@ -53,6 +53,7 @@ FIXED = {
     re.compile(rb"0000[0-9]{6}[0-9]{3}[0-9 ]{2}"): "a CODA statement, which is not read; the bank "
     "gives the same as camt.053 or CSV",
 }
+JSON = re.compile(rb'\s*(\[\s*)?\{\s*"')
 HTML = re.compile(rb"<(html|table|!doctype html)\b", re.IGNORECASE)
 # What cannot be read, by its first bytes, with what helps.
 OTHERS: dict[bytes, str] = {
@@ -100,6 +101,9 @@ def understand(path: Path, hints: Hints) -> Reading:
     for pattern, kind in FIXED.items():
         if pattern.match(start):
             raise BadFile([BadLine(1, f"this is {kind}")])
+    if JSON.match(start.removeprefix(BOM_UTF8)):
+        said = "this is JSON, as programs exchange it; give the bank's CSV, OFX or camt, or Excel"
+        raise BadFile([BadLine(1, said)])
     if HTML.search(start[:1000]):
         said = "this is a web page (HTML), whatever its name; open it in a spreadsheet, save as CSV"
         raise BadFile([BadLine(1, said)])

@@ -192,16 +192,21 @@ def same_signs(text: str) -> str:
 
 
 def check_date_format(text: str) -> str:
-    """The format. Raises ValueError unless it has a day, a month and a year, nothing unknown."""
+    """The format. Raises ValueError unless it has a day and a month, nothing twice or unknown."""
     parts = re.findall(r"%(.?)", text)
     unknown = [f"%{part}" for part in parts if part not in DATE_PARTS]
     if unknown:
         raise ValueError(f"{shown(text)} has {', '.join(unknown)}, which there is not.")
-    if [sum(part in group for part in parts) for group in ("d", "mbB", "yY")] != [1, 1, 1]:
+    days, months, years = (sum(part in group for part in parts) for group in ("d", "mbB", "yY"))
+    if (days, months) != (1, 1) or years > 1:
         raise ValueError(f"{shown(text)} needs a day, a month and a year, such as %d/%m/%Y.")
     if len({*parts} - {"%"}) < len([part for part in parts if part != "%"]):
         raise ValueError(f"{shown(text)} says something twice.")
     return text
+
+
+def has_year(form: str) -> bool:
+    return "%y" in form or "%Y" in form
 
 
 def storable(day: date, text: str) -> date:
@@ -212,15 +217,18 @@ def storable(day: date, text: str) -> date:
 
 
 @lru_cache(maxsize=4096)
-def parse_date(text: str, formats: tuple[str, ...], zone: ZoneInfo | None = None) -> date:
+def parse_date(
+    text: str, formats: tuple[str, ...], zone: ZoneInfo | None = None, since: date | None = None
+) -> date:
     """The date that the formats of strptime read; they must not read it as different days.
 
     zone: where the day of a time with an offset (%z) is wanted; None for the day as written.
-    Raises ValueError, also for a date outside 1900 to 2199.
+    since: the earliest day that one without a year can be. Raises ValueError, also for a date
+    outside 1900 to 2199.
     """
     if not text:
         raise ValueError("no date")
-    found = {day: form for form in reversed(formats) if (day := day_by(form, text, zone))}
+    found = {day: form for form in reversed(formats) if (day := day_by(form, text, zone, since))}
     if not found:
         known = " or ".join(datetime(2024, 12, 31, 23, 59).strftime(form) for form in formats)
         raise ValueError(f"{shown(text)} is no date such as {known}")
@@ -231,8 +239,10 @@ def parse_date(text: str, formats: tuple[str, ...], zone: ZoneInfo | None = None
     return storable(day, text)
 
 
-def day_by(form: str, text: str, zone: ZoneInfo | None) -> date | None:
+def day_by(form: str, text: str, zone: ZoneInfo | None, since: date | None = None) -> date | None:
     """The day that one format reads; None where it does not fit."""
+    if not has_year(form):
+        return day_since(form, text, since) if since else None
     if "%b" in form or "%B" in form:
         text = in_english(text, form)
     if not text.isascii() and OTHER_DIGIT.search(text):  # strptime takes the digits of any script
@@ -250,6 +260,23 @@ def day_by(form: str, text: str, zone: ZoneInfo | None) -> date | None:
         return found.astimezone(zone).date()
     except OverflowError:  # in the years 1 and 9999, which no row can have
         return found.date()
+
+
+def day_since(form: str, text: str, since: date) -> date | None:
+    """The day within a year from one on; None where there is none, as of 29 February."""
+    for year in (since.year, since.year + 1):
+        day = day_by(f"{form} %Y", f"{text} {year}", None)
+        if day and since <= day < same_day(since, since.year + 1):
+            return day
+    return None
+
+
+def same_day(day: date, year: int) -> date:
+    """The day in another year; 1 March for 29 February where that is missing."""
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return date(year, 3, 1)
 
 
 def in_english(text: str, form: str) -> str:

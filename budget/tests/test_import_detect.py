@@ -514,7 +514,7 @@ def test_the_kind_of_a_payment_tells_what_its_sign_means(tmp_path: Path) -> None
     )
     bank = read(tmp_path, content.format("-12.50", "2.50"))
     card = read(tmp_path, content.format("12.50", "-2.50"))
-    assert [slug for _, _, slug, _ in told(bank)] == [OUT, IN]
+    assert [slug for _, _, slug, _ in told(bank)] == [OUT, "refund"]
     assert [slug for _, _, slug, _ in told(card)] == [OUT, "refund"]
 
 

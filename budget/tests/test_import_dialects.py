@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 from unittest.mock import patch
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
@@ -251,8 +250,8 @@ def test_what_was_written_is_read_back(made: tuple[Dialect, list[Row]]) -> None:
     assert reads_back(*made)
 
 
-def swapped(text: str, formats: tuple[str, ...], zone: ZoneInfo | None) -> date:
-    day = parse_date(text, formats, zone)
+def swapped(text: str, formats: tuple[str, ...], *more: object) -> date:
+    day = parse_date(text, formats)
     return day.replace(month=day.day, day=day.month)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from budget.imports import Unclear
+from budget.imports import BadFile, Unclear
 from budget.tests.statements import read, told
 
 pytestmark = pytest.mark.once
@@ -507,6 +507,74 @@ FILES: dict[str, str | tuple[str, str]] = {
         '"2024/03/15","KIOSK","1,012.50","","987.50","-"\n',
         "cp932",
     ),
+    # However it is written
+    "whole lines in quotes": (
+        '"Date,Description,Amount,Balance"\n"15/03/2024,""Kiosk, London"",-1012.50,987.50"\n'
+        '"16/03/2024,Employer,2000.00,2987.50"\n'
+    ),
+    "whole lines in quotes below a header without": (
+        "Datum;Text;Betrag;Saldo\n\"15.03.2024;Kiosk;-1012,50;987,50\"\n"
+        '"16.03.2024;Employer;2000,00;2987,50"\n'
+    ),
+    "tildes": (
+        "Date~Description~Amount~Balance\n15/03/2024~KIOSK~-1012.50~987.50\n"
+        "16/03/2024~EMPLOYER~2000.00~2987.50\n"
+    ),
+    "circumflexes and no header": (
+        "15/03/2024^KIOSK^-1012.50^987.50\n16/03/2024^EMPLOYER^2000.00^2987.50\n"
+    ),
+    "rows shorter than the header": (
+        "Date,Description,Amount,Balance,Notes,Tags\n15/03/2024,KIOSK,-1012.50,987.50\n"
+        "16/03/2024,EMPLOYER,2000.00,2987.50\n"
+    ),
+    "rows with a cell more than the header": (
+        "Date,Description,Amount,Balance\n15/03/2024,KIOSK,-1012.50,987.50,x\n"
+        "16/03/2024,EMPLOYER,2000.00,2987.50,y\n"
+    ),
+    "a blank column between any two": (
+        ",Date,,Description,,Amount,,Balance\n,15/03/2024,,KIOSK,,-1012.50,,987.50\n"
+        ",16/03/2024,,EMPLOYER,,2000.00,,2987.50\n"
+    ),
+    "a line feed within a cell": (
+        'Date,Description,Amount,Balance\r\n15/03/2024,"KIOSK\r\nLONDON",-1012.50,987.50\r\n'
+        '16/03/2024,"EMPLOYER",2000.00,2987.50\r\n'
+    ),
+    "blanks around names, months in full": (
+        "Completed Date ; Description ; Paid Out (EUR) ; Paid In (EUR) ; Exchange Out; Exchange In"
+        "; Balance (EUR); Category; Notes\n"
+        "16 March 2024 ; Employer ;  ; 2,000.00 ;  ;  ; 2,987.50; general; \n"
+        "15 March 2024 ; Kiosk ; 1,012.50 ;  ;  ;  ; 987.50; shopping; \n"
+    ),
+    "two bytes a character, the other way round": (
+        "Date\tDescription\tAmount\tBalance\n15/03/2024\tKIOSK\t-1012.50\t987.50\n"
+        "16/03/2024\tEMPLOYER\t2000.00\t2987.50\n",
+        "utf-16-be",
+    ),
+    "whole cents": (
+        "Date,Description,Amount in cents,Balance\n2024-03-15,Kiosk,-101250,98750\n"
+        "2024-03-16,Employer,200000,298750\n"
+    ),
+    "no year, a period before the rows": (
+        "Statement period,01/03/2024 - 31/03/2024\nDate,Description,Amount,Balance\n"
+        "15 Mar,KIOSK,-1012.50,987.50\n16 Mar,EMPLOYER,2000.00,2987.50\n"
+    ),
+    "no year, the day of the statement": (
+        "Kontoauszug vom 20.03.2024;;;\nDatum;Text;Betrag;Saldo\n15.03.;Kiosk;-1012,50;987,50\n"
+        "16.03.;Employer;2000,00;2987,50\n"
+    ),
+    "gnucash, one line for each movement": (
+        "Date,Account Name,Number,Description,Full Category Name,Reconcile,Amount With Sym,"
+        "Amount Num.,Value Num.,Rate/Price\n"
+        "2024-03-15,Bank,,Kiosk,Expenses:Food,n,-€1012.50,-1012.50,-1012.50,1.00\n"
+        "2024-03-16,Bank,,Employer,Income:Salary,n,€2000.00,2000.00,2000.00,1.00\n"
+    ),
+    "a program of tags": (
+        '"Status","Date","Original Description","Split Type","Category","Currency","Amount",'
+        '"User Description","Memo","Classification","Account Name","Simple Description"\n'
+        '"posted","03/15/2024","KIOSK","","Groceries","USD","-1,012.50","","","Own","Visa","Kiosk"\n'
+        '"posted","03/16/2024","EMPLOYER PAYROLL","","Salary","USD","2,000.00","","","Own","Bank",'
+        '"Employer"\n'
+    ),
 }  # fmt: skip
 
 
@@ -605,3 +673,108 @@ def test_an_amount_is_read_however_it_is_written(tmp_path: Path, amounts: str) -
         f"16.03.2024\tEmployer salary\t{got}\n"
     )
     assert [row[:3] for row in told(read(tmp_path, content))] == SAME
+
+
+def question(folder: Path, content: str, **answers: str) -> str:
+    """The key of the one question that a file asks."""
+    with pytest.raises(Unclear) as caught:
+        read(folder, content, **answers)
+    (found,) = caught.value.questions
+    return found.key
+
+
+SHORT = "Date,Description,Amount,Balance\n28 Dec,Kiosk,-1.00,9.00\n03 Jan,Employer,2.00,11.00\n"
+
+
+def test_a_year_that_nothing_tells_is_asked(tmp_path: Path) -> None:
+    assert question(tmp_path, SHORT) == "year"
+    found = told(read(tmp_path, SHORT, year="2024"))
+    assert [row[0] for row in found] == ["2023-12-28", "2024-01-03"]
+    with pytest.raises(BadFile, match="1 bad line"):
+        read(tmp_path, SHORT, year="soon")
+
+
+def test_a_statement_over_new_year_has_two_years(tmp_path: Path) -> None:
+    found = told(read(tmp_path, f"Statement,15 Dec 2023 to 14 Jan 2024\n{SHORT}"))
+    assert [row[0] for row in found] == ["2023-12-28", "2024-01-03"]
+
+
+def test_a_day_far_from_the_rows_tells_no_year(tmp_path: Path) -> None:
+    assert question(tmp_path, f"Customer since 1 Jul 2019\n{SHORT}") == "year"
+
+
+def test_days_and_months_without_a_year_may_be_either(tmp_path: Path) -> None:
+    content = "Statement date: 20 June 2024\nDate,Description,Amount,Balance\n{},Kiosk,-1.00,9.00\n"
+    assert question(tmp_path, content.format("05/06") + "06/06,Bar,-2.00,7.00\n") == "dates"
+
+
+SIDES = "15/03/2024,KIOSK,1012.50,\n16/03/2024,EMPLOYER,,2000.00\n"
+
+
+def test_two_columns_without_names_are_asked_which_is_which(tmp_path: Path) -> None:
+    assert question(tmp_path, SIDES) == "money-in"
+    assert [row[:3] for row in told(read(tmp_path, SIDES, **{"money-in": "4"}))] == SAME
+    other = told(read(tmp_path, SIDES, **{"money-in": "3"}))
+    assert [row[2] for row in other] == ["income", "expense"]
+    with pytest.raises(BadFile):
+        read(tmp_path, SIDES, **{"money-in": "2"})
+
+
+CARDS = (
+    "date,category,title,amount\n2024-03-15,market,Kiosk,1012.50\n2024-03-16,,Pagamento,-2000.00\n",
+    "Trans. Date,Post Date,Description,Amount,Category\n03/15/2024,03/16/2024,KIOSK,1012.50,Food\n"
+    "03/16/2024,03/16/2024,INTERNET PAYMENT - THANK YOU,-2000.00,Payments and Credits\n",
+    "利用日,利用店名・商品名,利用者,支払方法,利用金額\n2024/03/15,Kiosk,me,1,1012\n2024/03/16,Bar,me,1,500\n",
+    "date,payee,amount,currency,category,tags,notes,account_name\n"
+    "2024-03-15,Kiosk,1012.50,eur,Food,,,Bank\n2024-03-16,Employer,-2000.00,eur,Other,,,Bank\n",
+)
+
+
+@pytest.mark.parametrize("content", CARDS)
+def test_a_card_of_the_opposite_sign_is_asked(tmp_path: Path, content: str) -> None:
+    assert question(tmp_path, content) == "signs"
+    found = told(read(tmp_path, content, signs="spent-is-positive"))
+    assert found[0][2] == "expense"
+
+
+def test_balances_around_the_rows_tell_what_a_sign_means(tmp_path: Path) -> None:
+    content = (
+        "Opening balance,100.00\nClosing balance,{}\nDate,Description,Amount\n"
+        "2024-03-15,Kiosk,12.50\n2024-03-16,Bar,-2.50\n"
+    )
+    assert told(read(tmp_path, content.format("110.00")))[0][2] == "income"
+    assert told(read(tmp_path, content.format("90.00")))[0][2] == "expense"
+    assert question(tmp_path, content.format("91.00")) == "signs"
+
+
+GNUCASH = (
+    "Date,Transaction ID,Number,Description,Notes,Commodity/Currency,Void Reason,Action,Memo,"
+    "Full Account Name,Account Name,Amount With Sym,Amount Num.,Value With Sym,Value Num.,"
+    "Reconcile,Reconcile Date,Rate/Price\n"
+    "{day},a1,,Kiosk,,CURRENCY::EUR,,,,Assets:Bank,Bank,-€1012.50,-1012.50,-€1012.50,-1012.50,n,,1"
+    "\n{day},a1,,Kiosk,,CURRENCY::EUR,,,,Expenses:Food,Food,€1012.50,1012.50,€1012.50,1012.50,n,,1"
+    "\n2024-03-16,a2,,Employer,,CURRENCY::EUR,,,,Assets:Bank,Bank,€2000.00,2000.00,€2000.00,"
+    "2000.00,n,,1\n2024-03-16,a2,,Employer,,CURRENCY::EUR,,,,Income:Pay,Pay,-€2000.00,-2000.00,"
+    "-€2000.00,-2000.00,n,,1\n"
+).replace("{day}", "2024-03-15")
+
+
+def test_gnucash_s_double_entry_asks_which_accounts_are_ones_own(tmp_path: Path) -> None:
+    assert question(tmp_path, GNUCASH) == "accounts"
+    assert [row[:3] for row in told(read(tmp_path, GNUCASH, accounts="Assets:Bank"))] == SAME
+
+
+def test_a_cell_that_names_a_balance_is_no_movement(tmp_path: Path) -> None:
+    content = (
+        "Date,Description,Amount\n2024-03-01,Opening balance as of 01/03/2024,100.00\n"
+        "2024-03-15,Kiosk,-12.50\n2024-03-16,Total Energies,-2.50\n"
+    )
+    export = read(tmp_path, content)
+    assert [row[3] for row in told(export)] == ["Kiosk", "Total Energies"]
+    assert [(left.line, left.reason) for left in export.left_out] == [(2, "a total or a balance")]
+
+
+def test_what_is_no_statement_says_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(BadFile) as caught:
+        read(tmp_path, '[{"date": "2024-03-15", "amount": -12.5}]')
+    assert caught.value.bad[0].reason.startswith("this is JSON")

@@ -487,7 +487,7 @@ categroy = "Kind"
 [constant]
 type = "gift"
 [date]
-formats = ["%d/%m", "dd/mm/yyyy", "%Y-%m-%d", "%d/%m/%Y %Q", "%d/%m/%Y %H:%H"]
+formats = ["%d/%Y", "dd/mm/yyyy", "%Y-%m-%d", "%d/%m/%Y %Q", "%d/%m/%Y %H:%H"]
 [amount]
 decimal = ";"
 symbols = ["5"]
@@ -510,7 +510,7 @@ equals = []
         "columns.amount: Must be the name of a column, or its number from 1.",
         "columns.categroy: There is no such key; category is meant?",
         "constant.type: Must be 'expense', 'income', 'refund' or 'transfer'.",
-        "date.formats 1: '%d/%m' needs a day, a month and a year, such as %d/%m/%Y.",
+        "date.formats 1: '%d/%Y' needs a day, a month and a year, such as %d/%m/%Y.",
         "date.formats 2: 'dd/mm/yyyy' needs a day, a month and a year, such as %d/%m/%Y.",
         "date.formats 4: '%d/%m/%Y %Q' has %Q, which there is not.",
         "date.formats 5: '%d/%m/%Y %H:%H' says something twice.",

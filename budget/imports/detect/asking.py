@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from budget.imports.detect.amounts import Amounts, style_of, value
-from budget.imports.detect.dates import ORDERS, Dates, readings_of
+from budget.imports.detect.dates import ORDERS, Dates
 from budget.imports.reading import Choice, Hints, Question, Unclear
 from budget.imports.rows import BadFile, BadLine
 from budget.imports.values import AmountStyle, shown
@@ -84,10 +84,11 @@ def choose_dates(dates: Dates, hints: Hints) -> tuple[list[str], Question | None
     if found is None:
         return next(iter(orders.values())), None
     line, text = found
-    days = readings_of(text)
+    days = dates.readings(text)
     has = f"Line {line} has {shown(text)}, and no date of the file tells."
+    form = "%-d %B" if dates.since else "%-d %B %Y"
     choices = [
-        Choice(ORDERS[order], f"{text} is {days[order][1]:%-d %B %Y}")
+        Choice(ORDERS[order], f"{text} is {days[order][1]:{form}}")
         for order in orders
         if order in days
     ]

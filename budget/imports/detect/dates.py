@@ -42,6 +42,18 @@ YEAR_FIRST = re.compile(r"([0-9]{4})([-/ ])([^\W\d_]+)([-/ ])([0-9]{1,2})")
 JAPANESE = re.compile(r"[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日")
 
 
+# Days without a year. Two numbers and a point are rather an amount.
+SHORT = (
+    (re.compile(r"[0-9]{1,2}([/-])[0-9]{1,2}"), {"dmy": "%d{0}%m", "mdy": "%m{0}%d"}),
+    (re.compile(r"[0-9]{1,2}\.( ?)[0-9]{1,2}\."), {"dmy": "%d.{0}%m."}),
+    (re.compile(r"[0-9]{1,2}(\.? ?-?)[^\W\d_]{3,}"), {"dmy": "%d{0}%b", "dmy ": "%d{0}%B"}),
+    (re.compile(r"[^\W\d_]{3,}(\.? ?-?)[0-9]{1,2}"), {"mdy": "%b{0}%d", "mdy ": "%B{0}%d"}),
+    (re.compile(r"[0-9]{1,2}月( ?)[0-9]{1,2}日"), {"mdy": "%m月{0}%d日"}),
+)
+# Any year with a 29 February, to tell the order of the parts before the year is known.
+SOME_YEAR = date(2024, 1, 1)
+
+
 def escaped(text: str) -> str:
     return text.replace("%", "%%")
 
@@ -118,12 +130,23 @@ def formats_of_day(text: str) -> Iterator[tuple[str, str]]:
             yield "ymd", f"%Y{one}{name}{two}%d"
 
 
+def short_formats_of(text: str) -> Iterator[tuple[str, str]]:
+    """The same for a day without a year."""
+    for pattern, forms in SHORT:
+        if match := pattern.fullmatch(text):
+            for order, form in forms.items():
+                yield order.strip(), form.format(match[1])
+
+
 @lru_cache(maxsize=8192)
-def readings_of(text: str) -> dict[str, tuple[str, date]]:
-    """The formats that read a text, with the day, by their order."""
+def readings_of(text: str, since: date | None = None) -> dict[str, tuple[str, date]]:
+    """The formats that read a text, with the day, by their order.
+
+    since: where days have no year, the earliest that one can be.
+    """
     found: dict[str, tuple[str, date]] = {}
-    for order, form in formats_of(text):
-        if (day := day_by(form, text, None)) and order not in found:
+    for order, form in formats_of(text) if since is None else short_formats_of(text):
+        if (day := day_by(form, text, None, since)) and order not in found:
             found[order] = form, day
     # A day that no transaction can have is no reading where there is another.
     sane = {order: each for order, each in found.items() if MIN_DATE <= each[1] <= MAX_DATE}
@@ -134,11 +157,23 @@ def is_date(text: str) -> bool:
     return bool(readings_of(text))
 
 
+def is_short_date(text: str) -> bool:
+    """Whether a text is a day without a year."""
+    return bool(readings_of(text, SOME_YEAR))
+
+
 @dataclass
 class Dates:
-    """The dates of a file, each once, with the first line that has it."""
+    """The dates of a file, each once, with the first line that has it.
+
+    since: where they have no year, the earliest that one can be.
+    """
 
     texts: dict[str, int] = field(default_factory=dict)
+    since: date | None = None
+
+    def readings(self, text: str) -> dict[str, tuple[str, date]]:
+        return readings_of(text, self.since)
 
     def see(self, line: int, text: str) -> None:
         self.texts.setdefault(text, line)
@@ -150,24 +185,26 @@ class Dates:
         """
         kept: dict[tuple[date | None, ...], str] = {}
         for order in self.all_orders():
-            read = (readings_of(text).get(order) for text in self.texts)
+            read = (self.readings(text).get(order) for text in self.texts)
             kept.setdefault(tuple(found[1] if found else None for found in read), order)
         return {order: self.formats_by(order) for order in kept.values()}
 
     def all_orders(self) -> list[str]:
         """The same, those that read all dates alike included."""
-        counts = {order: sum(order in readings_of(text) for text in self.texts) for order in ORDERS}
+        counts = {
+            order: sum(order in self.readings(text) for text in self.texts) for order in ORDERS
+        }
         most = max(counts.values())
         return [order for order, count in counts.items() if count == most and most]
 
     def formats_by(self, order: str) -> list[str]:
         """The formats of strptime by which an order reads the dates."""
-        found = (readings_of(text).get(order) for text in self.texts)
+        found = (self.readings(text).get(order) for text in self.texts)
         return self.without_zone(list(dict.fromkeys(each[0] for each in found if each)))
 
     def without_zone(self, formats: list[str]) -> list[str]:
         """The formats; where each time is midnight, it is a day and in no zone to convert."""
-        ends = [MIDNIGHT.search(text) for text in self.texts if readings_of(text)]
+        ends = [MIDNIGHT.search(text) for text in self.texts if self.readings(text)]
         if not all(ends) or not any("%z" in form for form in formats):
             return formats
         days = dict.fromkeys(form.partition("%H")[0] for form in formats)
@@ -177,7 +214,7 @@ class Dates:
     def differing(self, orders: Iterable[str]) -> tuple[int, str] | None:
         """The first date, with its line, that two orders read as different days."""
         for text, line in self.texts.items():
-            found = readings_of(text)
+            found = self.readings(text)
             for one, other in combinations(orders, 2):
                 if one in found and other in found and found[one][1] != found[other][1]:
                     return line, text

@@ -18,7 +18,7 @@ from typing import Any
 from budget.imports.csv_table import Dialect, Record, first_lines, open_text, read_records
 from budget.imports.detect.amounts import CREDIT_WORDS, DEBIT_WORDS, MARKS, Amounts, style_of, value
 from budget.imports.detect.asking import answer, choose_dates, choose_decimal
-from budget.imports.detect.dates import Dates
+from budget.imports.detect.dates import SOME_YEAR, Dates, is_date, is_short_date
 from budget.imports.detect.encoding import find_encoding
 from budget.imports.detect.programs import Known, find_program, teach
 from budget.imports.detect.signs import runs, signs_of, texts_of, told_signs
@@ -27,7 +27,6 @@ from budget.imports.detect.table import (
     Table,
     find_table,
     is_amount,
-    is_movement,
     symbols_in,
 )
 from budget.imports.detect.words import (
@@ -40,12 +39,13 @@ from budget.imports.detect.words import (
     plain,
     way_of,
 )
+from budget.imports.detect.years import newest, since_when, year_before
 from budget.imports.formats.statement import BILL_PAID
 from budget.imports.mapped import MappedReader
 from budget.imports.mapping import Mapping, checked_encoding
 from budget.imports.reading import Choice, Hints, Question, Reading, Unclear
 from budget.imports.rows import BadFile, BadLine, Note
-from budget.imports.values import AmountStyle, is_blank, listed, shown
+from budget.imports.values import AmountStyle, is_blank, listed, parse_date, same_day, shown
 from lib.text import fold
 
 TITLE = "CSV"
@@ -129,6 +129,8 @@ def find_mapping(path: Path, hints: Hints) -> Mapping | None:
     draft.questions += [question for question in (order, mark) if question]
     put_file(draft)
     draft.put("date", formats=formats or ["%Y-%m-%d"])
+    if dates.since:
+        put_year(draft, dates, tuple(formats))
     draft.put("amount", decimal=marks[0], thousands=marks[1])
     if amounts.symbols:
         draft.put("amount", symbols=list(amounts.symbols))
@@ -145,6 +147,27 @@ def find_mapping(path: Path, hints: Hints) -> Mapping | None:
         draft.tables["rule"] = draft.rules
     title = draft.known.title if draft.known else TITLE
     return Mapping.model_validate({"name": prefix(table), "title": title, **draft.tables})
+
+
+def put_year(draft: Draft, dates: Dates, formats: tuple[str, ...]) -> None:
+    """Since when the days without a year are: by the dates around the rows, or as somebody says."""
+    days = [
+        parse_date(text, formats, None, SOME_YEAR) for text in dates.texts if is_short_date(text)
+    ]
+    said = draft.hints.answers.get("year")
+    if said is not None:
+        if not re.fullmatch("(?:19|20|21)[0-9]{2}", said):
+            raise BadFile([BadLine(1, f"--year {said}: it can be a year such as 2024 here")])
+        draft.put("date", since=year_before(same_day(newest(days), int(said))))
+    elif since := since_when(draft.table, days):
+        draft.put("date", since=since)
+    else:
+        text = next(filter(is_short_date, dates.texts))
+        asks = (
+            "In which year is the newest row? The dates have no year, such as "
+            f"{shown(text)} on line {dates.texts[text]}, and nothing else in the file tells."
+        )
+        draft.questions.append(Question("year", asks, ()))
 
 
 def put_words(draft: Draft, money: Money) -> None:
@@ -178,7 +201,7 @@ def with_quotes(path: Path, table: Table) -> Dialect:
         for record in read_records(text, lenient):
             if isinstance(record, BadLine) or "\n" in "".join(record[1]):
                 return table.dialect
-            if is_movement(record[1]) and len(record[1]) != table.width:
+            if table.is_movement(record[1]) and len(record[1]) != table.width:
                 return table.dialect
     return lenient
 
@@ -205,11 +228,14 @@ def put_file(draft: Draft) -> None:
         encoding=dialect.encoding,
         delimiter=dialect.delimiter,
         quote=dialect.quote,
-        quotes="any" if dialect.lenient else "doubled",
+        quotes="any" if dialect.lenient else "lines" if dialect.lines else "doubled",
         skip_lines=min(dialect.skip, 1000),
         header=draft.table.header is not None,
         other_lines="leave_out",
     )
+    header = draft.table.header
+    if header and draft.table.width > len(header[1]):
+        draft.put("file", columns=draft.table.width)
 
 
 def find_day(draft: Draft) -> Column:
@@ -319,7 +345,9 @@ def sides(draft: Draft, one: Column, two: Column, balances: list[Column]) -> Mon
     if said is None:
         readings = []
         for number, column in choices.items():
-            line, cells = next(row for row in draft.table.records if has_cell(row, column))
+            line, cells = next(
+                row for row in draft.table.records if has_cell(draft.table, row, column)
+            )
             shows = ", ".join(cell for cell in cells if cell)[:120]
             readings.append(Choice(number, f"line {line} came in: {shows}"))
         asks = f"Which column has money that comes in: {' or '.join(choices)}?"
@@ -331,9 +359,11 @@ def sides(draft: Draft, one: Column, two: Column, balances: list[Column]) -> Mon
     return Money(debit=two if credit is one else one, credit=credit)
 
 
-def has_cell(record: Record, column: Column) -> bool:
+def has_cell(table: Table, record: Record, column: Column) -> bool:
     cells = record[1]
-    return is_movement(cells) and column.place < len(cells) and not is_blank(cells[column.place])
+    return (
+        table.is_movement(cells) and column.place < len(cells) and not is_blank(cells[column.place])
+    )
 
 
 def find_side(table: Table, money: Money) -> Column | None:
@@ -374,7 +404,10 @@ def evidence(path: Path, table: Table, day: Column, money: Money) -> tuple[Dates
     for column in money.columns:
         for cell in column.values:
             seen.update(dict.fromkeys(symbols_in(cell)))
-    dates, amounts = Dates(), Amounts(tuple(seen))
+    dates, amounts = (
+        Dates(since=None if table.is_day is is_date else SOME_YEAR),
+        Amounts(tuple(seen)),
+    )
     others = [c for c in table.named(*DAYS) if c is not day and c.has_dates]
     places = [column.place for column in money.columns]
     balances = [column.place for column in table.named("balance") if column.has_amounts]
@@ -423,7 +456,7 @@ def goes_on(table: Table, texts: list[Column]) -> bool:
     """Whether lines with nothing but a text stand behind movements: a merchant on the next line."""
     places = {column.place for column in texts}
     return any(
-        is_movement(before)
+        table.is_movement(before)
         and len(cells) > 1
         and {at for at, cell in enumerate(cells) if cell} <= places
         for (_, before), (_, cells) in pairwise(table.records)
@@ -596,11 +629,17 @@ def put_signs(draft: Draft, amount: Column, style: AmountStyle) -> None:
     if way == "card":
         draft.put("amount", positive="expense", negative="refund")
         put_bill(draft, amount)
+    elif any(plain(cell) == "sale" for c in draft.table.named("side") for cell in c.values):
+        # A card whose sales are negative: what comes back is no income.
+        draft.put("amount", positive="refund", negative="expense")
+        put_bill(draft, amount, back="positive")
     else:
         draft.put("amount", positive="income", negative="expense")
 
 
-def put_bill(draft: Draft, amount: Column, side: Column | None = None) -> None:
+def put_bill(
+    draft: Draft, amount: Column, side: Column | None = None, back: str = "negative"
+) -> None:
     """On a card, a payment of the bill is no money back."""
     for name in draft.tables["columns"].get("description", []):
         column = next(c for c in draft.table.columns if draft.name(c) == name)
@@ -609,7 +648,7 @@ def put_bill(draft: Draft, amount: Column, side: Column | None = None) -> None:
         if found:
             rule: dict[str, Any] = {"column": name, "contains": found, "type": "transfer"}
             if side is None:
-                rule["sign"] = "negative"
+                rule["sign"] = back
             else:
                 rule["also"] = [{"column": draft.name(side), "equals": list(side.values)}]
             draft.rules.append(rule)
@@ -623,7 +662,7 @@ def find_journal(
     With the lines of each account.
     """
     accounts = [c for c in table.named("account") if 2 <= len(c.values) < len(c.cells)]
-    rows = [(line, cells) for line, cells in table.records if is_movement(cells)]
+    rows = [(line, cells) for line, cells in table.records if table.is_movement(cells)]
     for column in table.columns if accounts else ():
         if column.has_dates or column is amount or column in accounts or not column.values:
             continue

@@ -10,7 +10,7 @@ from itertools import pairwise
 from budget.imports.csv_table import split_line
 from budget.imports.detect.amounts import value
 from budget.imports.detect.dates import is_date
-from budget.imports.detect.table import Column, Table, is_movement
+from budget.imports.detect.table import Column, Table
 from budget.imports.detect.words import (
     ACCOUNT_KINDS,
     CLOSING,
@@ -134,7 +134,7 @@ def between_balances(table: Table, numbers: Numbers, style: AmountStyle) -> str 
     moved = sum((money for money in numbers if money), Decimal())
     around = [
         *(split_line(line, table.dialect) for line in table.preamble),
-        *(cells for _, cells in table.records if not is_movement(cells)),
+        *(cells for _, cells in table.records if not table.is_movement(cells)),
     ]
     opening = {money for cells in around for money in amounts_in(cells, OPENING, style)}
     closing = {money for cells in around for money in amounts_in(cells, CLOSING, style)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from budget.imports.csv_table import DELIMITERS, Dialect, Record, bare, open_text
 from budget.imports.detect.amounts import Amounts, style_of, value
-from budget.imports.detect.dates import is_date
+from budget.imports.detect.dates import is_date, is_short_date
 from budget.imports.detect.words import CURRENCIES, SIGNS, role_of, way_of
 from budget.imports.values import is_blank, same_signs
 
@@ -23,6 +23,7 @@ MOST_LINES = 1500
 MOST_PREAMBLE = 100
 MOST_CELL = 100_000
 MOST_COLUMNS = 500
+RARE_DELIMITERS = ("~", "^")
 BESIDE = r"(?P<{}>(?:[^\d\s.,()\[\]<>+'\u2010-\u2015\u2212-]{{1,{}}}\.?)?)"
 SIGN = r"\s*[-+\u2010-\u2015\u2212]?\s*"
 AMOUNT = re.compile(
@@ -34,6 +35,9 @@ GROUPED = re.compile(
     r"[0-9]*[.,]?[0-9]*|[0-9]{1,3}(?P<mark>[.,' \u00a0\u202f\u2019])[0-9]{2,3}"
     r"(?:(?P=mark)[0-9]{2,3})*(?:[.,][0-9]*)?"
 )
+
+
+IsDay = Callable[[str], bool]
 
 
 def amount_in(text: str) -> re.Match[str] | None:
@@ -65,13 +69,16 @@ class Column:
     role: str
     sure: int
     cells: list[str] = field(default_factory=list)
+    is_day: IsDay = is_date
 
     def __post_init__(self) -> None:
         self.filled = [cell for cell in self.cells if not is_blank(cell)]
         self.values = Counter(self.filled)
-        self.dates = sum(count for cell, count in self.values.items() if is_date(cell))
+        self.dates = sum(count for cell, count in self.values.items() if self.is_day(cell))
         self.amounts = sum(
-            count for cell, count in self.values.items() if is_amount(cell) and not is_date(cell)
+            count
+            for cell, count in self.values.items()
+            if is_amount(cell) and not self.is_day(cell)
         )
 
     @cached_property
@@ -117,7 +124,7 @@ class Column:
 class Table:
     """The shape of a file: how it is written, its header, and a sample of what follows.
 
-    header: None if missing. preamble: what stands before it.
+    header: None if missing. preamble: what stands before it. is_day: what is a date in it.
     """
 
     dialect: Dialect
@@ -125,6 +132,10 @@ class Table:
     preamble: list[str]
     columns: list[Column]
     records: list[Record]
+    is_day: IsDay = is_date
+
+    def is_movement(self, cells: Iterable[str]) -> bool:
+        return is_movement(cells, self.is_day)
 
     @property
     def width(self) -> int:
@@ -157,10 +168,10 @@ def sample(path: Path, encoding: str) -> list[str]:
         return list(islice((line[:MOST_CELL] for line in text), MOST_LINES))
 
 
-def is_movement(cells: Iterable[str]) -> bool:
+def is_movement(cells: Iterable[str], is_day: IsDay) -> bool:
     """Whether a record has a date and an amount beside it."""
     cells = list(cells)
-    dates = [is_date(cell) for cell in cells]
+    dates = [is_day(cell) for cell in cells]
     return any(dates) and any(
         is_amount(cell) and not date for cell, date in zip(cells, dates, strict=True)
     )
@@ -169,23 +180,40 @@ def is_movement(cells: Iterable[str]) -> bool:
 def find_table(path: Path, encoding: str) -> Table | None:
     """The shape of a file, None where no columns with dates and amounts are found."""
     lines = sample(path, encoding)
+    found = shape_of(lines, encoding, is_date) or shape_of(lines, encoding, is_short_date)
+    return found or header_only(lines, encoding)
+
+
+def shape_of(lines: Sequence[str], encoding: str, is_day: IsDay) -> Table | None:
+    """The same for lines, by what is a date."""
     best: tuple[float, list[Record], Dialect] = 0.0, [], Dialect()
-    for delimiter in DELIMITERS:
-        for quote in ('"', ""):
-            dialect = Dialect(encoding, delimiter, quote)
-            records = records_of(lines, dialect)
-            score = quality(records) - (0.01 if not quote else 0)
-            if score > best[0]:
-                best = score, records, dialect
+    for dialect in dialects(encoding):
+        records = records_of(lines, dialect)
+        score = quality(records, is_day) - (0.01 if not dialect.quote else 0)
+        if score > best[0]:
+            best = score, records, dialect
+        if best[0] and dialect.delimiter == DELIMITERS[-1] and not dialect.quote:
+            break
     score, records, dialect = best
     if not records:
-        return header_only(lines, encoding)
-    return shaped(lines, records, dialect)
+        return None
+    return shaped(lines, records, dialect, is_day)
 
 
-def quality(records: Sequence[Record]) -> float:
+def dialects(encoding: str) -> Iterator[Dialect]:
+    """How a file may be written: the usual ways first, and the rare ones after them."""
+    for delimiter in DELIMITERS:
+        for quote in ('"', ""):
+            yield Dialect(encoding, delimiter, quote)
+    for delimiter in DELIMITERS:
+        yield Dialect(encoding, delimiter, lines=True)
+    for delimiter in RARE_DELIMITERS:
+        yield Dialect(encoding, delimiter)
+
+
+def quality(records: Sequence[Record], is_day: IsDay) -> float:
     """How well some records look like a table of movements."""
-    good = [cells for _, cells in records[:400] if len(cells) > 1 and is_movement(cells)]
+    good = [cells for _, cells in records[:400] if len(cells) > 1 and is_movement(cells, is_day)]
     if not good:
         return 0.0
     widths = Counter(map(len, good))
@@ -197,23 +225,23 @@ def header_only(lines: Sequence[str], encoding: str) -> Table | None:
     for delimiter in DELIMITERS:
         dialect = Dialect(encoding, delimiter)
         records = records_of(lines, dialect)
-        at = header_at(records)
+        at = header_at(records, is_date)
         if at is not None:
-            return shaped(lines, records, dialect)
+            return shaped(lines, records, dialect, is_date)
     return None
 
 
-def header_at(records: Sequence[Record]) -> int | None:
+def header_at(records: Sequence[Record], is_day: IsDay) -> int | None:
     """Which record is the header: the first with words for a date and for money."""
     for at, (_, cells) in enumerate(records[:MOST_PREAMBLE]):
-        if is_movement(cells):
+        if is_movement(cells, is_day):
             # Unknown words are a header all the same, where they have the width of the rows.
             before = records[at - 1][1] if at else []
             filled = [cell for cell in before if cell]
             if (
                 len(before) == len(cells)
                 and len(filled) > len(cells) // 2
-                and not any(is_date(cell) or is_amount(cell) for cell in filled)
+                and not any(is_day(cell) or is_amount(cell) for cell in filled)
             ):
                 return at - 1
             return None
@@ -225,27 +253,31 @@ def header_at(records: Sequence[Record]) -> int | None:
     return None
 
 
-def shaped(lines: Sequence[str], records: Sequence[Record], dialect: Dialect) -> Table:
-    at = header_at(records)
+def shaped(
+    lines: Sequence[str], records: Sequence[Record], dialect: Dialect, is_day: IsDay
+) -> Table:
+    at = header_at(records, is_day)
     header = None if at is None else records[at]
     rows = list(records if at is None else records[at + 1 :])
     first = header[0] - 1 if header else 0
     if header is None:
-        start = next((i for i, (_, cells) in enumerate(rows) if is_movement(cells)), 0)
+        start = next((i for i, (_, cells) in enumerate(rows) if is_movement(cells, is_day)), 0)
         first = rows[start][0] - 1 if rows else 0
         rows = rows[start:]
-    widths = Counter(len(cells) for _, cells in rows if is_movement(cells))
+    widths = Counter(len(cells) for _, cells in rows if is_movement(cells, is_day))
     usual = widths.most_common(1)[0][0] if widths else 0
     width = min(max(len(header[1]) if header else 0, usual), MOST_COLUMNS)
     while header and width > usual and not any(header[1][width - 1 :]):
         width -= 1
     names = [*(header[1] if header else []), *[""] * width][:width]
-    moving = [cells for _, cells in rows if is_movement(cells)] or [cells for _, cells in rows]
+    moving = [cells for _, cells in rows if is_movement(cells, is_day)] or [
+        cells for _, cells in rows
+    ]
     columns = []
     for place, name in enumerate(names):
         role, sure = role_of(name) if name else ("", 0)
         cells = [row[place] if place < len(row) else "" for row in moving]
-        columns.append(Column(place, name, role, sure, cells))
-    dialect = Dialect(dialect.encoding, dialect.delimiter, dialect.quote, first)
+        columns.append(Column(place, name, role, sure, cells, is_day))
+    dialect = replace(dialect, skip=first)
     preamble = [line for line in lines[:first] if line.strip()]
-    return Table(dialect, header, preamble, columns, rows)
+    return Table(dialect, header, preamble, columns, rows, is_day)
