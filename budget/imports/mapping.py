@@ -45,7 +45,7 @@ Slug = Literal["expense", "income", "refund", "transfer"]
 SYMBOL = re.compile(r"[^0-9\s()\[\]<>+\u2010-\u2015\u2212-]{1,10}")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 # The prefixes of external_ids of the other readers.
-RESERVED = frozenset({"mint", "ofx", "qif", "camt", "mt940", "csv", "xlsx", "own"})
+RESERVED = frozenset({"mint", "ofx", "qif", "camt", "mt940", "n43", "coda", "csv", "xlsx", "own"})
 MOST_SKIPPED = 1000
 MOST_COLUMNS = 1000
 LONGEST_WORD = 20

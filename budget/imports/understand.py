@@ -18,7 +18,7 @@ from zipfile import BadZipFile, ZipFile
 from budget.imports import mint
 from budget.imports.csv_table import open_text, read_header, read_records
 from budget.imports.detect.layout import detect
-from budget.imports.formats import camt, excel, mt940, ofx, own, qif
+from budget.imports.formats import camt, excel, mt940, norma43, ofx, own, qif
 from budget.imports.identity import external_ids
 from budget.imports.mapped import MappedReader
 from budget.imports.mapping import Mapping
@@ -42,14 +42,12 @@ class Format(Protocol):
         """The rows. Raises OSError, BadFile where the whole cannot be read, and Unclear."""
 
 
-FORMATS: Sequence[Format] = (own, excel, ofx, camt, mt940, qif)
+FORMATS: Sequence[Format] = (own, excel, ofx, camt, mt940, norma43, qif)
 HEAD = 4096
 ZIP = b"PK\x03\x04"
 MOST_UNPACKED = 50 * 1024 * 1024
 # Statements of fixed columns, by their first line.
 FIXED = {
-    re.compile(rb"11[0-9]{18}[0-9]{12}[12][0-9]{14}[0-9]{3}"): "a Norma 43 statement (AEB 43), "
-    "which is not read; the bank gives the same as CSV or Excel",
     re.compile(rb"0000[0-9]{6}[0-9]{3}[0-9 ]{2}"): "a CODA statement, which is not read; the bank "
     "gives the same as camt.053 or CSV",
 }

@@ -302,7 +302,6 @@ def test_the_file_of_a_bank_is_not_taken_for_mints(tmp_path: Path, header: str) 
     [
         (b"%PDF-1.7\n", "this is a PDF, a picture of a statement; most banks give the same as"),
         (b"PK\x03\x04" + bytes(26) + b"a.csv", "a ZIP archive that cannot be read"),
-        (b"11" + b"0" * 30 + b"2" + b"0" * 17, "this is a Norma 43 statement (AEB 43)"),
         (b"0000001012400105", "this is a CODA statement"),
         (b"<html><body>", "this is a web page (HTML)"),
         (b"<?xml version='1.0'?><a/>", "this is XML of an unknown kind"),
