@@ -18,7 +18,7 @@ from zipfile import BadZipFile, ZipFile
 from budget.imports import mint
 from budget.imports.csv_table import open_text, read_header, read_records
 from budget.imports.detect.layout import detect
-from budget.imports.formats import camt, excel, mt940, norma43, ofx, own, qif
+from budget.imports.formats import camt, coda, excel, mt940, norma43, ofx, own, qif
 from budget.imports.identity import external_ids
 from budget.imports.mapped import MappedReader
 from budget.imports.mapping import Mapping
@@ -42,15 +42,10 @@ class Format(Protocol):
         """The rows. Raises OSError, BadFile where the whole cannot be read, and Unclear."""
 
 
-FORMATS: Sequence[Format] = (own, excel, ofx, camt, mt940, norma43, qif)
+FORMATS: Sequence[Format] = (own, excel, ofx, camt, mt940, norma43, coda, qif)
 HEAD = 4096
 ZIP = b"PK\x03\x04"
 MOST_UNPACKED = 50 * 1024 * 1024
-# Statements of fixed columns, by their first line.
-FIXED = {
-    re.compile(rb"0000[0-9]{6}[0-9]{3}[0-9 ]{2}"): "a CODA statement, which is not read; the bank "
-    "gives the same as camt.053 or CSV",
-}
 JSON = re.compile(rb'\s*(\[\s*)?\{\s*"')
 HTML = re.compile(rb"<(html|table|!doctype html)\b", re.IGNORECASE)
 # What cannot be read, by its first bytes, with what helps.
@@ -95,9 +90,6 @@ def understand(path: Path, hints: Hints) -> Reading:
         return unpacked(path, hints)
     for mark, kind in OTHERS.items():
         if start.startswith(mark):
-            raise BadFile([BadLine(1, f"this is {kind}")])
-    for pattern, kind in FIXED.items():
-        if pattern.match(start):
             raise BadFile([BadLine(1, f"this is {kind}")])
     if JSON.match(start.removeprefix(BOM_UTF8)):
         said = "this is JSON, as programs exchange it; give the bank's CSV, OFX or camt, or Excel"

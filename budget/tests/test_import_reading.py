@@ -302,7 +302,6 @@ def test_the_file_of_a_bank_is_not_taken_for_mints(tmp_path: Path, header: str) 
     [
         (b"%PDF-1.7\n", "this is a PDF, a picture of a statement; most banks give the same as"),
         (b"PK\x03\x04" + bytes(26) + b"a.csv", "a ZIP archive that cannot be read"),
-        (b"0000001012400105", "this is a CODA statement"),
         (b"<html><body>", "this is a web page (HTML)"),
         (b"<?xml version='1.0'?><a/>", "this is XML of an unknown kind"),
         (b"\x89PNG\r\n", "this is a picture; give the bank's own file"),
