@@ -29,10 +29,12 @@ def movement(
     name: str = "",
     code: str = "00150000",
     detail: int = 0,
+    day: str = "060324",
+    reference: str = "",
 ) -> list[str]:
     key = f"{number:04}{detail:04}"
     lines = [
-        f"21{key}{f'REF{number}':21}{digits(cents)}050324{code}0{text:53}06032400111 0",
+        f"21{key}{reference or f'REF{number}':21}{digits(cents)}050324{code}0{text:53}{day}00111 0",
         f"22{key}{'':53}{'':35}{'':11}{'':15}0 0",
         f"23{key}{'BE99':37}{name:35}{'':43}0 0",
     ]
