@@ -411,6 +411,8 @@ class Line:
             moved = -abs(moved) if out else abs(moved)
         elif self.mapping.amount.positive == "expense":
             moved = -moved
+        if self.mapping.fee.negative == "expense":
+            fee = abs(fee)
         self.table.balances.see(self.line, moved - fee, balance)
 
     def has_money(self, at: int) -> bool:

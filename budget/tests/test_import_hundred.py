@@ -575,6 +575,22 @@ FILES: dict[str, str | tuple[str, str]] = {
         '"posted","03/16/2024","EMPLOYER PAYROLL","","Salary","USD","2,000.00","","","Own","Bank",'
         '"Employer"\n'
     ),
+    "a plus or a minus in a column of its own": (
+        "Datum;Text;+/-;Betrag\n15.03.2024;Kiosk;-;1012,50\n16.03.2024;Employer;+;2000,00\n"
+    ),
+    "single quotes": (
+        "'Date','Description','Amount','Balance'\n'15/03/2024','Kiosk, York','-1012.50','987.50'\n"
+        "'16/03/2024','Employer','2000.00','2987.50'\n"
+    ),
+    "a first line that looks like a row": (
+        "Compte;Compte;****1234;17/03/2024;;2 987,50\n15/03/2024;;;CARTE KIOSK;-1 012,50\n"
+        "16/03/2024;;;SALAIRE EMPLOYER;2 000,00\n"
+    ),
+    "turkish": (
+        "Tarih;Metin;Tutar;Bakiye\n15.03.2024;Kiosk;-1.012,50;987,50\n"
+        "16.03.2024;Employer maaş, öğle;2.000,00;2.987,50\n",
+        "cp1254",
+    ),
 }  # fmt: skip
 
 
@@ -745,6 +761,19 @@ def test_balances_around_the_rows_tell_what_a_sign_means(tmp_path: Path) -> None
     assert told(read(tmp_path, content.format("110.00")))[0][2] == "income"
     assert told(read(tmp_path, content.format("90.00")))[0][2] == "expense"
     assert question(tmp_path, content.format("91.00")) == "signs"
+    # What is owed on a card goes up by what is spent.
+    assert question(tmp_path, "Credit limit,900.00\n" + content.format("110.00")) == "signs"
+
+
+@pytest.mark.parametrize("text", ["Credit Card Payment", "Refund of a purchase", "Purchase return"])
+def test_money_back_and_a_paid_bill_tell_nothing_of_signs(tmp_path: Path, text: str) -> None:
+    content = f"Date,Description,Amount\n2024-03-15,Kiosk,12.50\n2024-03-16,{text},-12.50\n"
+    assert question(tmp_path, content) == "signs"
+
+
+def test_the_amounts_once_more_are_no_balance(tmp_path: Path) -> None:
+    content = "Date,Description,Amount,Betalt\n2024-03-15,A,10.00,10.00\n2024-03-16,B,20.00,20.00\n"
+    assert question(tmp_path, content) == "signs"
 
 
 GNUCASH = (
@@ -778,3 +807,25 @@ def test_what_is_no_statement_says_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(BadFile) as caught:
         read(tmp_path, '[{"date": "2024-03-15", "amount": -12.5}]')
     assert caught.value.bad[0].reason.startswith("this is JSON")
+
+
+@pytest.mark.parametrize(
+    ("amount", "fee", "spent"),
+    [
+        ("-10.00", "2.50", ["10.00", "2.50"]),
+        ("-10.00", "-2.50", ["10.00", "2.50"]),
+        ("-12.50", "2.50", ["12.50"]),
+        ("-12.50", "-2.50", ["12.50"]),
+    ],
+)
+def test_a_balance_tells_what_a_fee_does(
+    tmp_path: Path, amount: str, fee: str, spent: list[str]
+) -> None:
+    content = (
+        "Date,Description,Amount,Fee,Balance\n2024-03-14,Employer,100.00,0.00,100.00\n"
+        f"2024-03-15,Kiosk,{amount},{fee},87.50\n2024-03-16,Bar,-1.00,0.00,86.50\n"
+    )
+    export = read(tmp_path, content)
+    assert [row[1] for row in told(export) if row[0] == "2024-03-15"] == spent
+    assert [row[2] for row in told(export)][1:] == ["expense"] * (len(spent) + 1)
+    assert not any("balances" in note for note in export.notes)

@@ -21,7 +21,7 @@ from budget.imports.detect.asking import answer, choose_dates, choose_decimal
 from budget.imports.detect.dates import SOME_YEAR, Dates, is_date, is_short_date
 from budget.imports.detect.encoding import find_encoding
 from budget.imports.detect.programs import Known, find_program, teach
-from budget.imports.detect.signs import runs, signs_of, texts_of, told_signs
+from budget.imports.detect.signs import fee_sign, runs, signs_of, texts_of, told_signs
 from budget.imports.detect.table import (
     Column,
     Table,
@@ -542,7 +542,7 @@ def put_known_rules(draft: Draft) -> None:
 def put_types(draft: Draft, money: Money, style: AmountStyle) -> None:
     """What says whether money comes or goes."""
     if money.fee:
-        draft.put("columns", fee=draft.name(money.fee))
+        put_fee(draft, money.fee, money.amount)
     if money.debit is not None and money.credit is not None:
         draft.put("columns", debit=draft.name(money.debit), credit=draft.name(money.credit))
         draft.put(
@@ -565,6 +565,15 @@ def put_types(draft: Draft, money: Money, style: AmountStyle) -> None:
         put_signs(draft, money.amount, style)
 
 
+def put_fee(draft: Draft, fee: Column, amount: Column | None) -> None:
+    """The column of fees, unless the amounts have them within."""
+    sign = fee_sign(amount, fee, list(draft.table.named("balance"))) if amount else 1
+    if sign:
+        draft.put("columns", fee=draft.name(fee))
+    if sign < 0:
+        draft.put("fee", positive="refund", negative="expense")
+
+
 def are_whole(column: Column) -> bool:
     return not any(mark in cell for cell in column.values for mark in ".,")
 
@@ -577,9 +586,11 @@ def one_sided(column: Column, style: AmountStyle) -> bool:
 
 def put_side(draft: Draft, side: Column, amount: Column) -> None:
     """Types by the words of a column; where some rows have none, they go the other way."""
-    types = {cell: SLUGS[way_of(cell)] for cell in side.values}
+    # A dash is an empty cell, but beside a plus.
+    signs = {"-": "expense"} if "+" in side.values else {}
+    types = {cell: SLUGS[way_of(cell)] for cell in side.values} | signs
     ways = set(types.values())
-    if len(side.filled) < len(side.cells):
+    if any(cell not in types for cell in side.cells):
         types[""] = "expense" if "expense" not in ways else "income"
         if "income" in ways and "expense" not in ways:
             # A card: what is marked comes back.

@@ -13,8 +13,10 @@ from budget.imports.detect.dates import is_date
 from budget.imports.detect.table import Column, Table
 from budget.imports.detect.words import (
     ACCOUNT_KINDS,
+    BACK,
     CLOSING,
     OF_ACCOUNTS,
+    OF_CARDS,
     OPENING,
     SPENT,
     USED,
@@ -82,14 +84,19 @@ def is_account(table: Table, numbers: Numbers) -> bool:
 def signs_of(columns: Iterable[Column], words: re.Pattern[str], numbers: Numbers) -> set[bool]:
     """Whether amounts are above zero in the rows in which a text has some word.
 
-    The payment of a card's bill is told by no word.
+    The payment of a card's bill tells nothing, nor does what comes back after use.
     """
     found = set()
     for column in columns:
         for cell, money in zip(column.cells, numbers, strict=True):
-            if money and words.search(plain(cell)) and not BILL_PAID.search(fold(cell)):
-                found.add(money > 0)
+            text = plain(cell)
+            if money and words.search(text) and not (words is USED and BACK.search(text)):
+                found |= set() if is_bill(cell) else {money > 0}
     return found
+
+
+def is_bill(cell: str) -> bool:
+    return BILL_PAID.search(fold(cell)) is not None
 
 
 def beside(numbers: Numbers, others: Numbers) -> set[bool]:
@@ -109,6 +116,36 @@ def follows_balance(table: Table, amount: Column, numbers: Numbers) -> bool:
     return False
 
 
+def steps_right(moved: Numbers, balances: Numbers) -> int:
+    """In how many steps balances after what moves on their lines go up by it, or the other way."""
+    known = [
+        (m, b) for m, b in zip(moved, balances, strict=True) if m is not None and b is not None
+    ]
+    down = sum(b2 - b1 == m2 for (_, b1), (m2, b2) in pairwise(known))
+    return max(down, sum(b1 - b2 == m1 for (m1, b1), (_, b2) in pairwise(known)))
+
+
+def fee_sign(amount: Column, fee: Column, balances: Iterable[Column]) -> int:
+    """What a fee does beside its amount: 1 and -1 where it goes off or is added, 0 if it is in it.
+
+    By a running balance where there is one, else by its own sign.
+    """
+    fees = [number or Decimal() for number in fee.numbers]
+    ways = {
+        sign: [
+            None if money is None else money - sign * each
+            for money, each in zip(amount.numbers, fees, strict=True)
+        ]
+        for sign in (1, -1, 0)
+    }
+    usual = -1 if all(each <= 0 for each in fees) else 1
+    right = {
+        sign: max((steps_right(moved, column.numbers) for column in balances), default=0)
+        for sign, moved in ways.items()
+    }
+    return max(right, key=lambda sign: (right[sign], sign == usual))
+
+
 def runs(moved: Numbers, balances: Numbers) -> bool:
     """Whether balances go up by what moved, from line to line or the other way.
 
@@ -120,13 +157,17 @@ def runs(moved: Numbers, balances: Numbers) -> bool:
         if money is not None and balance is not None
     ]
     steps = list(pairwise(known))
-    right = (
+    after = (
         sum(b2 - b1 == m2 for (_, b1), (m2, b2) in steps),
         sum(b1 - b2 == m1 for (m1, b1), (_, b2) in steps),
+    )
+    before = (
         sum(b2 - b1 == m1 for (m1, b1), (_, b2) in steps),
         sum(b1 - b2 == m2 for (_, b1), (m2, b2) in steps),
     )
-    return max(right) >= max(1, 0.6 * len(steps))
+    # The same amounts once more, such as in another currency, can look so for a step.
+    is_sure = len(steps) > 1 or len({money > 0 for money, _ in known}) > 1
+    return max(*after, *(before if is_sure else ())) >= max(1, 0.6 * len(steps))
 
 
 def between_balances(table: Table, numbers: Numbers, style: AmountStyle) -> str | None:
@@ -138,10 +179,16 @@ def between_balances(table: Table, numbers: Numbers, style: AmountStyle) -> str 
     ]
     opening = {money for cells in around for money in amounts_in(cells, OPENING, style)}
     closing = {money for cells in around for money in amounts_in(cells, CLOSING, style)}
-    if not moved or len(opening) != 1 or len(closing) != 1:
+    if not moved or len(opening) != 1 or len(closing) != 1 or is_of_card(table):
         return None
     change = closing.pop() - opening.pop()
     return {moved: "bank", -moved: "card"}.get(change)
+
+
+def is_of_card(table: Table) -> bool:
+    """Whether words around the rows are those of a card, whose balance may be what is owed."""
+    names = (column.header for column in table.columns)
+    return any(OF_CARDS.search(plain(text)) for text in (*table.preamble, *names))
 
 
 def amounts_in(cells: Sequence[str], words: re.Pattern[str], style: AmountStyle) -> set[Decimal]:

@@ -187,7 +187,7 @@ def find_table(path: Path, encoding: str) -> Table | None:
 def shape_of(lines: Sequence[str], encoding: str, is_day: IsDay) -> Table | None:
     """The same for lines, by what is a date."""
     best: tuple[float, list[Record], Dialect] = 0.0, [], Dialect()
-    for dialect in dialects(encoding):
+    for dialect in dialects(encoding, lines):
         records = records_of(lines, dialect)
         score = quality(records, is_day) - (0.01 if not dialect.quote else 0)
         if score > best[0]:
@@ -200,10 +200,11 @@ def shape_of(lines: Sequence[str], encoding: str, is_day: IsDay) -> Table | None
     return shaped(lines, records, dialect, is_day)
 
 
-def dialects(encoding: str) -> Iterator[Dialect]:
+def dialects(encoding: str, lines: Sequence[str]) -> Iterator[Dialect]:
     """How a file may be written: the usual ways first, and the rare ones after them."""
+    has_apostrophes = any(line.startswith("'") for line in lines[:MOST_PREAMBLE])
     for delimiter in DELIMITERS:
-        for quote in ('"', ""):
+        for quote in ("'", '"', "") if has_apostrophes else ('"', ""):
             yield Dialect(encoding, delimiter, quote)
     for delimiter in DELIMITERS:
         yield Dialect(encoding, delimiter, lines=True)
@@ -253,6 +254,18 @@ def header_at(records: Sequence[Record], is_day: IsDay) -> int | None:
     return None
 
 
+def first_row(rows: Sequence[Record], is_day: IsDay) -> int:
+    """Where rows without a header begin: with the first that has its first date where most have."""
+    places = [
+        next((at for at, cell in enumerate(cells) if is_day(cell)), None)
+        if is_movement(cells, is_day)
+        else None
+        for _, cells in rows
+    ]
+    usual = Counter(place for place in places if place is not None).most_common(1)
+    return places.index(usual[0][0]) if usual else 0
+
+
 def shaped(
     lines: Sequence[str], records: Sequence[Record], dialect: Dialect, is_day: IsDay
 ) -> Table:
@@ -261,7 +274,7 @@ def shaped(
     rows = list(records if at is None else records[at + 1 :])
     first = header[0] - 1 if header else 0
     if header is None:
-        start = next((i for i, (_, cells) in enumerate(rows) if is_movement(cells, is_day)), 0)
+        start = first_row(rows, is_day)
         first = rows[start][0] - 1 if rows else 0
         rows = rows[start:]
     widths = Counter(len(cells) for _, cells in rows if is_movement(cells, is_day))

@@ -295,7 +295,7 @@ DIRECTIONS: dict[str, str] = {
     "in": (
         "credit|cr|c|kredit|haben|h|bij|in|inflow|deposit|income|einnahme|eingang|gutschrift|"
         "entree|recette|abono|ingreso|avere|accredito|entrata|uznanie|przychod|wplyw|credito|"
-        "entrada|receita|inkomst|insattning|indtaegt|tulo|prijem|prichozi|приход|зачисление|"
+        "entrada|receita|inkomst|insattning|indtaegt|tulo|prijem|prichozi|приход|зачисление|доход|"
         "кредит|入金|収入|+|k|i|crdt|kreditas|money in|inn|ind|incoming|received"
         "|j|jovairas|入|預入|お預入|credito|crediti|uplata|into account|crt|cred|incoming payment"
         "|inkommande|deposits|payment in|kreedit|kredits"
@@ -396,14 +396,24 @@ SPENT = re.compile(
 )
 # What is said of a card in use, whatever account it belongs to.
 USED = re.compile(
-    r"\b(purchase|point of sale|card payment|cash withdrawal|atm|achat (cb|carte)"
+    r"\b(purchase|point of sale|cash withdrawal|atm|achat (cb|carte)"
     r"|paiement par carte|retrait (dab|especes)|kartenzahlung|kartenkauf|geldautomat"
     r"|compra|pagamento pos|pago con"
     r"|zakup|platnosc karta|vyber hotovosti|korttiosto|betaalautomaat|kortkob|varekjop|kortkop)\b"
 )
+BACK = re.compile(
+    r"\b(refund(ed)?|return(ed)?|reversal|reversed|cash ?back|credit|erstattung|ruckbuchung|storno"
+    r"|gutschrift|remboursement|annulation|devolucion|reembolso|abono|rimborso|storno|zwrot"
+    r"|terugbetaling|retour|aterbetalning|hyvitys|estorno|vraceni)\b"
+)
+OF_CARDS = re.compile(
+    r"\b(credit card|card (number|no|member|account|ending)|cardholder|minimum payment"
+    r"|credit limit|kreditkarte|kreditkort|carte de credit|tarjeta|carta di credito|kredietkaart"
+    r"|luottokortti|cartao|karta kredytowa|kreditni karta|visa|mastercard|american express)\b"
+)
 # Words at the balance before the first row, and at that after the last.
 OPENING = re.compile(
-    r"\b(opening|beginning|starting|previous|brought forward|alter (konto)?(stand|saldo)"
+    r"\b(opening|beginning|starting|brought forward|alter (konto)?(stand|saldo)"
     r"|alter kontostand|letzter kontostand|anfangs(saldo|stand|bestand)|solde (initial|precedent)"
     r"|ancien solde|saldo (inicial|iniziale|anterior|precedente|poczatkowe)|beginsaldo"
     r"|ingaende saldo|inngaende saldo|pocatecni (zustatek|stav)|likutis pradziai|alkusaldo)\b"
