@@ -34,7 +34,7 @@ MOVEMENTS = frozenset({"STMTTRN", "STMTTRNP"})
 ACCOUNTS = frozenset({"BANKACCTFROM", "CCACCTFROM", "INVACCTFROM"})
 WITHIN = frozenset({"CURRENCY", "ORIGCURRENCY", "PAYEE", "BANKACCTTO", "CCACCTTO", "EXTDNAME"})
 TRADES = re.compile(r"(BUY|SELL)[A-Z]+|INCOME|REINVEST|RETOFCAP|SPLIT|INVEXPENSE|JRNLSEC|JRNLFUND")
-DAY = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
+DAY = re.compile(r"([0-9]{4})(?:-(?=[0-9]{2}-))?([0-9]{2})-?([0-9]{2})")
 MOST_MOVEMENTS = 1_000_000
 
 

@@ -15,6 +15,7 @@ from budget.imports.detect.amounts import Amounts, style_of
 from budget.imports.detect.asking import choose_dates, choose_decimal
 from budget.imports.detect.dates import Dates
 from budget.imports.detect.encoding import find_encoding
+from budget.imports.detect.table import symbols_in
 from budget.imports.formats.statement import Account, Movement, read_bytes
 from budget.imports.reading import Hints, Reading, Unclear
 from budget.imports.rows import BadLine, Item, LeftOut, Note
@@ -23,7 +24,12 @@ from lib.text import fold
 
 TITLE = "QIF file"
 PREFIX = "qif"
-START = re.compile(rb"\s*(\xef\xbb\xbf)?!(type|account|option|clear)\b", re.IGNORECASE)
+START = re.compile(
+    rb"\s*(\xef\xbb\xbf)?(!(type|account|option|clear)\b"
+    # Records with no line before that says of what kind they are.
+    rb"|D *[0-9][^\r\n]{5,20}\r?\n([A-Z][^\r\n]*\r?\n){1,20}\^)",
+    re.IGNORECASE,
+)
 MONEY = frozenset({"bank", "cash", "ccard", "oth a", "oth l"})
 GAPS = re.compile(r"\s*([-/.'])\s*")
 SHORT_YEAR = re.compile(r"(.*)['/]([0-9])$|(.*)'([0-9]{2})$")
@@ -72,7 +78,8 @@ def read(path: Path, hints: Hints) -> Reading:
     encoding = find_encoding(path)
     text = read_bytes(path).decode(encoding, errors="replace").removeprefix("\ufeff")
     records = [record for record in collect(text) if record.values]
-    amounts, dates = Amounts(), Dates()
+    symbols = {mark: None for record in records for mark in symbols_in(record.amount)}
+    amounts, dates = Amounts(tuple(symbols)), Dates()
     for record in records:
         if record.kind in MONEY:
             dates.see(record.line, record.day)
@@ -83,7 +90,8 @@ def read(path: Path, hints: Hints) -> Reading:
     marks, mark = choose_decimal(amounts, hints)
     if questions := [question for question in (order, mark) if question]:
         raise Unclear(questions)
-    return Reading(TITLE, PREFIX, rows(records, tuple(formats), style_of(marks), hints))
+    style = style_of(marks, symbols)
+    return Reading(TITLE, PREFIX, rows(records, tuple(formats), style, hints))
 
 
 def collect(text: str) -> Iterator[Record]:
