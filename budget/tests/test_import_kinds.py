@@ -1,4 +1,4 @@
-"""OFX, QIF and MT940 as banks write them: one purchase and one salary, whatever is odd around."""
+"""OFX, QIF, MT940 and camt as banks write them, whatever is odd around two movements."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from budget.tests.statements import OFX, read, told
+from budget.tests.statements import OFX, camt, entry, read, told
 from budget.tests.statements import movement as ofx_movement
 
 pytestmark = pytest.mark.once
@@ -137,3 +137,33 @@ def test_mt940_reads_as_it_is_meant(tmp_path: Path, name: str) -> None:
     found = told(read(tmp_path, replaced))
     assert [row[:3] for row in found] == SAME
     assert found[0][3].startswith("Kiosk")
+
+
+CAMT = camt(entry("1012.50", day="2024-03-15"), entry("2000.00", "CRDT", day="2024-03-16"))
+CAMT_ODDITIES: dict[str, tuple[str, str]] = {
+    "a time beside the day": (r"<Dt>(.*?)</Dt>", r"<DtTm>\1T10:00:00+01:00</DtTm>"),
+    "a day of value alone": (r"BookgDt", "ValDt"),
+    "names with a prefix": (r"<(/?)(?=[A-Z])", r"<\1n:"),
+    "a byte order mark": (r"\A", "\ufeff"),
+    "no declaration": (r"\A.*\n", ""),
+    "a comment first": (r"\A.*\n", "<!-- made by a bank -->"),
+    "a status of its own": (r"<Sts>BOOK", "<Sts><Cd>BOOK</Cd>"),
+    "no status": (r"<Sts>BOOK</Sts>", ""),
+    "line feeds around an amount": (r"1012.50", "\n 1012.5\n"),
+    "five decimals": (r"2000.00", "2000.00000"),
+    "no decimals": (r"2000.00", "2000"),
+}
+
+
+@pytest.mark.parametrize("name", CAMT_ODDITIES)
+def test_camt_reads_as_it_is_meant(tmp_path: Path, name: str) -> None:
+    replaced = re.sub(*CAMT_ODDITIES[name], CAMT)
+    if "n:Document" in replaced:
+        replaced = replaced.replace("xmlns=", "xmlns:n=")
+    assert replaced != CAMT
+    assert [row[:3] for row in told(read(tmp_path, replaced))] == SAME
+
+
+def test_camt_of_two_bytes_a_character(tmp_path: Path) -> None:
+    content = CAMT.replace("UTF-8", "UTF-16").encode("utf-16")
+    assert [row[:3] for row in told(read(tmp_path, content))] == SAME

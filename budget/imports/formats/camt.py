@@ -7,6 +7,7 @@ entry is the truth: its details become separate rows only if they add up to it.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -52,7 +53,9 @@ class Statement:
 
 
 def recognises(start: bytes) -> bool:
-    return start.lstrip().startswith(b"<") and NAMESPACE.search(start) is not None
+    # Of two bytes a character, one is nought in all that a beginning has.
+    text = start.removeprefix(BOM_UTF8).lstrip(BOM_UTF16_LE + BOM_UTF16_BE).replace(b"\0", b"")
+    return text.lstrip().startswith(b"<") and NAMESPACE.search(text) is not None
 
 
 def read(path: Path, hints: Hints) -> Reading:
