@@ -484,10 +484,18 @@ def columns_of(field: str, value: object) -> Iterator[tuple[str, str | int]]:
 def read_mapping(path: Path) -> Mapping:
     """Read a mapping. Raises OSError, and BadMapping with everything that is wrong with it."""
     try:
-        found = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadMapping(["not UTF-8; save the file in that encoding"]) from None
-    except tomllib.TOMLDecodeError as error:
+    return mapping_in(text)
+
+
+def mapping_in(text: str) -> Mapping:
+    """The mapping that a text describes. Raises BadMapping with all that is wrong with it."""
+    try:
+        found = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        # Besides what is no TOML: numbers with thousands of digits, and lists in lists in lists.
         raise BadMapping([f"no TOML: {error}"]) from None
     try:
         return Mapping.model_validate(found)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -41,9 +40,10 @@ from budget.imports import (
     run,
     text_of,
 )
+from budget.imports.owner import currency_of, zone_of
 from budget.imports.record import Lost, Record, begin, finish
 from budget.imports.run import Progress, make_ready
-from budget.models import Calendar, Conflict, LedgerOverflow, TooManyAlerts
+from budget.models import Conflict, LedgerOverflow, TooManyAlerts
 from budget.models.transaction import DESCRIPTION_LENGTH
 
 T = TypeVar("T")
@@ -158,27 +158,11 @@ def find_user(username: str, create: bool) -> User:
     return user
 
 
-def zone_of(user: User) -> ZoneInfo:
-    """The time zone of the user's settings; that of new settings for one not saved yet."""
-    calendar = Calendar() if user._state.adding else user.profile.calendar
-    return ZoneInfo(calendar.time_zone)
-
-
 def mapping_of(name: str, export: Export) -> str:
     """The mapping by which a table was read. Raises CommandError if it is not a table."""
     if export.layout is None:
         raise CommandError(f"{name} is read as {export.title}, which needs no mapping.")
     return text_of(export.layout)
-
-
-def currency_of(user: User) -> str | None:
-    """The currency of the user's amounts; None for one who has none yet, nor has chosen one."""
-    if user._state.adding:
-        return None
-    has_amounts = user.transactions.exists() or user.thresholds.exists()
-    default = user.profile._meta.get_field("currency").default
-    chosen = user.profile.currency
-    return str(chosen) if has_amounts or chosen != default else None
 
 
 @dataclass(frozen=True)
