@@ -19,6 +19,7 @@ from api.views import (
     alert,
     category,
     docs,
+    imports,
     profile,
     summary,
     threshold,
@@ -107,6 +108,17 @@ documented = [
         PATCH=transaction_type.change_type,
         DELETE=transaction_type.delete_type,
     ),
+    rest_path(
+        "import",
+        GET=imports.list_imports,
+        POST=imports.create_import,
+    ),
+    rest_path(
+        "import/<int:key>",
+        GET=imports.get_import,
+        PATCH=imports.change_import,
+    ),
+    rest_path("import/<int:key>/undo", POST=imports.undo_import),
     rest_path(
         "profile",
         GET=profile.get_profile,

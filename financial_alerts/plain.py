@@ -51,6 +51,10 @@ class Plain:
         self.length = int(environ.get("CONTENT_LENGTH", 0))
         self.closes = closes
 
+    @property
+    def path(self) -> str:
+        return str(self.environ["PATH_INFO"])
+
     def give(self, body: bytes) -> None:
         self.environ["wsgi.input"] = BytesIO(body)
 

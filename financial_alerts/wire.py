@@ -13,7 +13,8 @@ import uuid
 from collections import deque
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, NoReturn
+from tempfile import TemporaryFile
+from typing import IO, Any, NoReturn
 
 from django.core.exceptions import RequestDataTooBig
 from gunicorn.config import Config
@@ -39,6 +40,9 @@ from lib.transport import (
     MALFORMED,
     REQUEST_LINE,
     STRANGERS_BODY,
+    UPLOAD,
+    UPLOAD_LEAST,
+    UPLOADS,
     URI_TOO_LONG,
     Refusal,
 )
@@ -112,6 +116,8 @@ class TooLarge:
 class Incoming:
     """The requests of one connection, taken out one by one as they become whole.
 
+    A file that is handed in goes to the disk as it comes, once its sender is known.
+
     This finds where head and body end, and keeps to the limits. A head that is not plain is
     gunicorn's to parse, and so are all where its configuration believes a proxy.
     """
@@ -132,9 +138,46 @@ class Incoming:
         self.chunks: Chunks | None = None
         self.length = 0
         self.known: bool | None = None
+        self.file: IO[bytes] | None = None
+        self.filed = 0
 
     def add(self, data: bytes) -> None:
-        self.buffer += data
+        """Take what has arrived. Raises OSError where the disk has no room for it."""
+        if self.file is None:
+            self.buffer += data
+            return
+        mine = data[: self.length - self.filed]
+        self.file.write(mine)
+        self.filed += len(mine)
+        self.buffer += data[len(mine) :]
+
+    def open_file(self) -> None:
+        """Let the body of this request go to the disk, what is here of it already, too."""
+        self.file = TemporaryFile()  # noqa: SIM115 - closed with the request
+        data = bytes(self.buffer)
+        self.buffer.clear()
+        self.add(data)
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the body is a file that is handed in."""
+        return bool(self.request and self.request.method == "POST" and self.request.path in UPLOADS)
+
+    @property
+    def most(self) -> int:
+        """Bytes that a known sender's body may have."""
+        return UPLOAD if self.length > BODY and self.is_upload else BODY
+
+    @property
+    def more_seconds(self) -> int:
+        """How much longer than other requests a file may take to arrive."""
+        return self.length // UPLOAD_LEAST if self.file else 0
+
+    @property
+    def wants_file(self) -> bool:
+        """Whether the body is too large for the memory, and may come all the same."""
+        is_large = BODY < self.length <= self.most
+        return bool(self.known and self.file is None and is_large and self.chunks is None)
 
     @property
     def is_head(self) -> bool:
@@ -145,7 +188,7 @@ class Incoming:
         """Tell how far the request has come. Raises ParseException where it cannot be one."""
         if self.request is None and not self.find_head():
             return Stage.PART if self.buffer else Stage.EMPTY
-        if self.known is None and STRANGERS_BODY < self.length <= BODY:
+        if self.known is None and STRANGERS_BODY < self.length <= self.most:
             return Stage.LARGE
         if self.is_refused or self.has_body():
             return Stage.WHOLE
@@ -154,7 +197,7 @@ class Incoming:
     @property
     def is_refused(self) -> bool:
         """Whether the body is larger than this sender may send."""
-        return self.length > (STRANGERS_BODY if self.known is False else BODY)
+        return self.length > (STRANGERS_BODY if self.known is False else self.most)
 
     def find_head(self) -> bool:
         """Parse the head where all of it has arrived."""
@@ -200,7 +243,7 @@ class Incoming:
                 return True
             self.length = max(self.chunks.position, len(self.buffer))
             return self.is_refused
-        return len(self.buffer) >= self.length
+        return (self.filed if self.file else len(self.buffer)) >= self.length
 
     def owes_continue(self) -> bool:
         """Whether the client waits for a word before it sends the body; asked once."""
@@ -209,17 +252,22 @@ class Incoming:
         self.request.wants_continue = False
         return True
 
-    def take(self) -> tuple[Plain | Careful, bool]:
-        """Give the request with its body, and whether that is there; be ready for the next one."""
-        request, whole = self.request, not self.is_refused
-        if whole:
+    def take(self) -> tuple[Plain | Careful, IO[bytes] | TooLarge | None]:
+        """Give the request with its body, and be ready for the next one.
+
+        The second is what WSGI reads instead of the body in the request: a file, or nothing.
+        """
+        request, body = self.request, TooLarge() if self.is_refused else self.file
+        if self.file:
+            self.file.seek(0)
+        elif body is None:
             request.give(bytes(self.buffer[: self.length]))
             del self.buffer[: self.length]
         else:
             request.force_close()
             self.buffer.clear()
         self.begin()
-        return request, whole
+        return request, body
 
 
 def is_plain_http(config: Config, client: Any) -> bool:

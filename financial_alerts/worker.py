@@ -34,11 +34,10 @@ from financial_alerts.wire import (
     Incoming,
     Outlet,
     Stage,
-    TooLarge,
     refusal_bytes,
     refusal_of,
 )
-from lib.transport import KIB, READ_TIMEOUT, TIMEOUT, Refusal
+from lib.transport import BUSY, KIB, READ_TIMEOUT, TIMEOUT, Refusal
 
 # A client has to take so many bytes of an answer, or the rest of it, in so many seconds.
 SEND_TIMEOUT = 30.0
@@ -50,6 +49,8 @@ LINGER = 2.0
 HIGH, LOW = 256 * KIB, 64 * KIB
 # Bytes that all connections of a process may hold together before the slowest has to go.
 HELD = 64 * 1024 * KIB
+# Files that may arrive at a time at one process, each on the disk until it is in the database.
+FILES = 8
 # Bytes read at once, for which room is made before any is read; file descriptors that are not for
 # connections.
 PIECE = 64 * KIB
@@ -252,7 +253,12 @@ class Worker(ThreadWorker):
         if not data:
             self.drop(connection)
         elif connection.state != State.CLOSING:
-            connection.incoming.add(data)
+            try:
+                connection.incoming.add(data)
+            except OSError:
+                self.log.exception("There is no room for a file")
+                self.reply(connection, BUSY, "There is no room for the file now; send it later.")
+                return
             self.arrived += len(data)
             if self.arrived > HELD / 4:
                 self.bound()
@@ -275,7 +281,7 @@ class Worker(ThreadWorker):
 
     def read_on(self, connection: Connection, stage: Stage) -> None:
         if stage == Stage.PART and connection.state != State.READING:
-            self.enter(connection, State.READING, READ_TIMEOUT)
+            self.enter(connection, State.READING, READ_TIMEOUT + connection.incoming.more_seconds)
         if connection.incoming.owes_continue():
             connection.outlet.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             connection.outlet.flush()
@@ -336,7 +342,13 @@ class Worker(ThreadWorker):
         return bool(getattr(self.wsgi, "admits", unknown)(environ))
 
     def know(self, known: bool, connection: Connection) -> None:
-        connection.incoming.known = known
+        incoming = connection.incoming
+        incoming.known = known
+        if incoming.wants_file:
+            if sum(each.incoming.file is not None for each in self.connections) >= FILES:
+                self.reply(connection, BUSY, "Too many files are arriving; send it in a moment.")
+                return
+            incoming.open_file()
         self.advance(connection)
 
     def environ_of(
@@ -353,11 +365,14 @@ class Worker(ThreadWorker):
         environ["wsgi.multithread"] = True
         return reply, environ
 
-    def begin(self, request: Plain | Careful, whole: bool, connection: Connection) -> bool | None:
-        """Call the application with a request; give what go_on gives."""
+    def begin(self, request: Plain | Careful, body: Any, connection: Connection) -> bool | None:
+        """Call the application with a request; give what go_on gives.
+
+        body: what it reads instead of the body in the request; None for that one.
+        """
         response, environ = self.environ_of(connection, request)
-        if not whole:
-            environ["wsgi.input"] = TooLarge()
+        if body is not None:
+            environ["wsgi.input"] = body
         self.count(response)
         answer = connection.answer = Answer(response)
         answer.take(self.wsgi(environ, response.start_response))
@@ -434,7 +449,8 @@ class Worker(ThreadWorker):
     def expire(self, connection: Connection) -> None:
         if connection.state == State.READING:
             self.log.info("A request was refused: %s", TIMEOUT.status)
-            detail = f"It has to arrive within {READ_TIMEOUT} seconds."
+            seconds = READ_TIMEOUT + connection.incoming.more_seconds
+            detail = f"It has to arrive within {seconds} seconds."
             self.reply(connection, TIMEOUT, detail)
         elif connection.state != State.SENDING:
             self.drop(connection)

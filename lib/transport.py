@@ -19,6 +19,11 @@ BODY = 1024 * KIB
 # Of a sender without a valid credential. The largest body that such a sender needs is the answer
 # of a passkey, some KiB.
 STRANGERS_BODY = 32 * KIB
+# Of a file that a known sender hands in, with what surrounds it in a form; and where.
+UPLOAD = (50 * 1024 + 64) * KIB
+UPLOADS = frozenset({"/api/import"})
+# Bytes a second that an upload has to bring at least, beside READ_TIMEOUT.
+UPLOAD_LEAST = 64 * KIB
 # Seconds for a whole request to arrive, counted from its first byte.
 READ_TIMEOUT = 30
 
@@ -35,4 +40,5 @@ MALFORMED = Refusal("malformed", 400, "The request cannot be read")
 TIMEOUT = Refusal("request-timeout", 408, "The request took too long to arrive")
 URI_TOO_LONG = Refusal("uri-too-long", 414, "The URL is too long")
 HEADERS_TOO_LARGE = Refusal("headers-too-large", 431, "The headers are too large")
+BUSY = Refusal("busy", 503, "The service is busy")
 INTERNAL = Refusal("internal", 500, "The server failed")

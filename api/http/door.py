@@ -36,6 +36,7 @@ from api.http.acting import named_user
 from api.http.endpoint import ApiRequest, Endpoint, Stream
 from api.http.ledgered import read, write
 from api.http.problems import ApiError, Problem, answer_to
+from api.http.uploads import receive
 from api.schemas.base import Number
 from budget.models.ledger import STATE_COLUMNS, known_state
 from lib.text import UNSTORABLE
@@ -93,7 +94,10 @@ class Door:
         check_reach(credential, "GET" if reads else method, endpoint.kinds)
         sent = None if endpoint.body is None else read_object(request)
         known = identified(request, credential, sent)
-        answer = (read if reads else write)(known, endpoint, sent, keys)
+        if endpoint.upload:
+            answer = receive(known, endpoint, keys)
+        else:
+            answer = (read if reads else write)(known, endpoint, sent, keys)
         if answer.status == HTTPStatus.NOT_MODIFIED:
             return HttpResponseNotModified(headers=answer.headers)
         if isinstance(answer, Stream):

@@ -92,7 +92,8 @@ class Endpoint:
     and resolved; without etag, its `alerts` are empty. replica: the view reads from the database of
     request.reading, so a replica may serve it. cached: the cache may serve it. dry_run: the write,
     which has to be one of transactions, accepts ?dry_run=true. read_only: a POST that stores
-    nothing, so that a token that may only read can send it.
+    nothing, so that a token that may only read can send it. upload: the body is a file, which the
+    view gets as an Upload, outside of any transaction.
 
     For the description of the API: answer, the TypedDict of the body, to which a write adds
     `alerts`; media_type; raises: problems that few others have.
@@ -109,6 +110,7 @@ class Endpoint:
     cached: bool = False
     dry_run: bool = False
     read_only: bool = False
+    upload: bool = False
     answer: Any = None
     media_type: str = "application/json"
     raises: tuple[Problem, ...] = ()

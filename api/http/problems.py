@@ -73,7 +73,7 @@ class Problem(Enum):
     THROTTLED = "too-many-requests", 429, "Too many requests"
     HEADERS_TOO_LARGE = transport.HEADERS_TOO_LARGE
     INTERNAL = transport.INTERNAL
-    BUSY = "busy", 503, "The service is busy"
+    BUSY = transport.BUSY
 
     def __init__(self, slug: str, status: int, title: str) -> None:
         self.type = f"/problems/{slug}"

@@ -42,6 +42,7 @@ TAGS = {
     "alert": "Levels that were reached, and the user's own messages.",
     "category": "What money is spent on, in the user's own words.",
     "transaction-type": "What a transaction does to spending and income.",
+    "import": "Files of banks and other programs: what was understood, stored and undone.",
     "profile": "The user's settings: time zone, first day of week and month, currency.",
     "token": "Bearer tokens for scripts; created with a login, never with a token.",
     "summary": "Spending, income and net between two dates.",

@@ -13,6 +13,7 @@ from accounts.authentication import SESSION_ONLY, Kind
 from api.http.endpoint import Endpoint
 from api.http.idempotency import REPLAYED
 from api.http.problems import Problem
+from api.http.uploads import FILE
 from api.openapi.components import Components, Json
 from api.openapi.parameters import IDEMPOTENCY_KEY, in_headers, in_path, in_query
 from api.schemas.page import PlaceQuery
@@ -96,7 +97,22 @@ def operation(components: Components, url: URLPattern, method: str, endpoint: En
         bodies = [components.sent(body) for body in (endpoint.body, endpoint.batch_body) if body]
         content = components.content({"anyOf": bodies} if endpoint.batch_body else bodies[0])
         described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif endpoint.upload:
+        described["requestBody"] = {"required": True, "content": file_content(endpoint)}
     return described
+
+
+def file_content(endpoint: Endpoint) -> Json:
+    """A file as the whole body, or as the field `file` of a form beside the parameters."""
+    binary: Json = {"type": "string", "format": "binary"}
+    fields = {one["name"]: {"type": "string"} for one in in_query(endpoint.query)}
+    form: Json = {
+        "type": "object",
+        "required": [FILE],
+        "properties": {FILE: binary, **fields},
+        "additionalProperties": False,
+    }
+    return {"application/octet-stream": {"schema": binary}, "multipart/form-data": {"schema": form}}
 
 
 def lists(endpoint: Endpoint) -> bool:
@@ -126,6 +142,8 @@ def responses(components: Components, method: str, endpoint: Endpoint, asked: li
     }
     if endpoint.dry_run:
         add_dry_run(components, found, endpoint)
+    if endpoint.upload:
+        found["200"] = {**found[str(endpoint.status)], "description": "What would be."}
     names = {parameter["name"] for parameter in asked}
     if "If-None-Match" in names:
         found["304"] = {"description": "The answer that you have is still current."}
@@ -151,7 +169,7 @@ def is_json(endpoint: Endpoint) -> bool:
 def headers(method: str, endpoint: Endpoint, asked: list[Json]) -> Iterator[str]:
     if endpoint.etag and is_json(endpoint) and method != "DELETE":
         yield "ETag"
-    if endpoint.status == HTTPStatus.CREATED:
+    if endpoint.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
         yield "Location"
     if lists(endpoint):
         yield "Link"

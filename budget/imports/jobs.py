@@ -30,11 +30,11 @@ from budget.imports import kept
 from budget.imports.mapping import BadMapping, mapping_in
 from budget.imports.owner import currency_of, zone_of
 from budget.imports.reading import QUESTIONS, Hints, Question, Unclear
-from budget.imports.record import LEASE, Lost, Record, became, close, finish, read_as
+from budget.imports.record import Lost, Record, became, close, finish, read_as
 from budget.imports.rows import BadFile
 from budget.imports.run import CHUNK, Job, Refused, rehearse, run
 from budget.imports.understand import Export
-from budget.imports.undo import undo
+from budget.imports.undo import check, undo
 from budget.models import (
     Conflict,
     Import,
@@ -43,12 +43,14 @@ from budget.models import (
     LedgerOverflow,
     TooManyAlerts,
 )
-from budget.models.imports import FORMAT_LENGTH, NAME_LENGTH, OPEN, PART
+from budget.models.imports import FORMAT_LENGTH, LEASE, NAME_LENGTH, OPEN, PART
 
 logger = logging.getLogger(__name__)
 
 # A file may have so many bytes.
 MOST_BYTES = 50 * 1024 * 1024
+# A dry run of a file of at most so many bytes is answered at once.
+NEXT_TO_A_REQUEST = 1024 * 1024
 # After so many deaths of workers over one import, nobody tries again.
 MOST_ATTEMPTS = 3
 # How long to wait where the database could not do it.
@@ -121,6 +123,14 @@ def start_again(found: Import, options: dict[str, Any], dry_run: bool) -> None:
     found.options, found.dry_run = found.options | options, dry_run
     found.state, found.due_at, found.attempts = ImportState.WAITING, timezone.now(), 0
     found.questions, found.failure, found.ended_at, found.settled = [], None, None, 0
+    found.save()
+
+
+def undo_later(found: Import) -> None:
+    """Let a worker take an import back. Raises Conflict where there is nothing to take back."""
+    check(found)
+    found.state, found.due_at, found.attempts = ImportState.UNDOING, timezone.now(), 0
+    found.failure = None
     found.save()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,8 @@ from budget.imports.rows import MOST_BAD, LeftOut, ParsedRow
 from budget.imports.store import Outcome
 from budget.imports.understand import Export
 from budget.models import Import, ImportState
-from budget.models.imports import FORMAT_LENGTH, NAME_LENGTH
+from budget.models.imports import FORMAT_LENGTH, LEASE, NAME_LENGTH
 
-# How long a worker may say nothing of an import before another one takes it.
-LEASE = timedelta(seconds=60)
 # Ids of alerts that are remembered until the end, to put them into words then.
 MOST_FLIPS = 10_000
 # Periods of alerts that a report puts into words.

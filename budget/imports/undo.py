@@ -36,7 +36,8 @@ IDS_A_QUERY = 1000
 
 def undo(book: Book, found: Import) -> None:
     """Take an import of the book's user back. Raises Conflict with the rows that forbid it."""
-    check(found)
+    if found.state != ImportState.UNDOING:
+        check(found)
     changes = list(ImportChange.objects.filter(user_id=found.user_id, imported=found))
     refuse_dependants(found, changes)
     remove_rows(found)
@@ -56,6 +57,8 @@ def check(found: Import) -> None:
     if found.state == ImportState.UNDONE:
         raise Conflict("This import was undone already.")
     is_cut_off = found.state == ImportState.RUNNING and found.due_at is None
+    if found.state == ImportState.UNDOING:
+        raise Conflict("This import is being undone already.")
     if found.state in (ImportState.WAITING, ImportState.RUNNING) and not is_cut_off:
         raise Conflict("This import is not over yet; wait for its end.")
     changed = ImportChange.objects.filter(user_id=found.user_id, imported=found)

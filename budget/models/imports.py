@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -14,8 +15,12 @@ from budget.models.transaction import Transaction
 
 NAME_LENGTH = 255
 FORMAT_LENGTH = 100
+# How long a worker may say nothing of an import before another one takes it.
+LEASE = timedelta(seconds=60)
 # Bytes of a file in one row.
 PART = 256 * 1024
+# An undo of more rows takes longer than a request should.
+MOST_UNDONE_AT_ONCE = 10_000
 # An answer's key: what the files of one account have in common, as a hash.
 ACCOUNT_LENGTH = 64
 
@@ -97,6 +102,12 @@ class Import(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def hold(self, worker: str) -> None:
+        """Let a worker run it now, as if it had claimed it; in the commit that makes the row."""
+        self.state, self.worker = ImportState.RUNNING, worker
+        self.due_at, self.attempts = timezone.now() + LEASE, 1
+        self.save()
 
 
 class ImportPart(models.Model):

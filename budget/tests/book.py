@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import ApiToken
 from budget.engine import raise_custom_alert
 from budget.models import Alert
-from budget.tests.people import category, limit, spend
+from budget.tests.people import category, fill_import, limit, spend, stored_import
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def make_book() -> Book:
             "DELETE alert": raise_custom_alert(alice.pk, "Ask the bank").pk,
             "category": category(alice, "Bakery").pk,
             "transaction-type": made["id"],
+            "import": fill_import(alice).pk,
+            "POST import": stored_import(alice).pk,
             "token": ApiToken.issue(alice, "Phone")[0].pk,
         },
     )

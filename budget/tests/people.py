@@ -111,11 +111,22 @@ def open_levels(user: User) -> list[tuple[str, int]]:
     return sorted((str(alert.period_start), alert.level or 0) for alert in alerts)
 
 
-def fill_import(user: User) -> None:
-    """Give a user a row in every table of imports."""
+def stored_import(user: User) -> Import:
+    """An import that has stored one transaction."""
+    row = spend(user, "5.00")
+    found = Import.objects.create(
+        user=user, name="a.csv", state=ImportState.DONE, stored=1, first_row=row.pk, last_row=row.pk
+    )
+    Transaction._base_manager.filter(pk=row.pk).update(import_id=found.pk)
+    return found
+
+
+def fill_import(user: User) -> Import:
+    """Give a user a row in every table of imports; gives the import, which has a question open."""
     imported = Import.objects.create(user=user, name="april.csv", state=ImportState.ASKING)
     ImportPart.objects.create(user=user, imported=imported, number=0, content=b"Date,Amount")
     ImportChange.objects.create(
         user=user, imported=imported, external_id="a", kind=ChangeKind.RESTORED, before={}
     )
     ImportAnswer.objects.create(user=user, account="a", answers={"dates": "day-first"})
+    return imported

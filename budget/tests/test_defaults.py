@@ -85,6 +85,8 @@ def bodies() -> Iterator[Any]:
     for name, told in operations():
         if name.partition(" ")[0] not in ("POST", "PUT") or "requestBody" not in told:
             continue
+        if "multipart/form-data" in told["requestBody"]["content"]:
+            continue  # a file: test_api_import.py
         (content,) = told["requestBody"]["content"].values()
         for schema in content["schema"].get("anyOf", [content["schema"]]):
             which = schema["$ref"].rpartition("/")[2]

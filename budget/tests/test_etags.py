@@ -25,7 +25,7 @@ from api.urls import documented
 from budget.engine import snooze
 from budget.models import Alert, Ledger
 from budget.tests.base import ApiTestCase, issue_token, turn_back_the_day
-from budget.tests.people import at, limit, spend
+from budget.tests.people import at, fill_import, limit, spend
 
 pytestmark = pytest.mark.once
 
@@ -115,6 +115,7 @@ def fill(user: User) -> None:
     """The same rows for anybody: transactions, thresholds, alerts, and one of these snoozed."""
     for _ in range(2):
         spend(user, "5.00", DAY)
+    fill_import(user)
     limit(user, "4.00", name="Food")
     limit(user, "8.00", "weekly", of="Groceries")
     alert = Alert.objects.filter(user=user).order_by("id")[0]

@@ -32,6 +32,13 @@ pytestmark = pytest.mark.any_postgres
 # What JSON Schema has no words for: values that only the service knows.
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(["UTC", "Europe/Berlin"]))
 schemathesis.openapi.format("transaction-type", st.sampled_from(["expense", "refund", "transfer"]))
+schemathesis.openapi.format(
+    "import-mapping",
+    st.just(
+        'name = "bank"\n[columns]\ndate = 1\namount = 2\n[date]\nformats = ["%Y-%m-%d"]\n'
+        '[constant]\ntype = "expense"\n'
+    ),
+)
 
 CONFIG: dict[str, Any] = {
     "seed": 20180305,
@@ -44,6 +51,14 @@ CONFIG: dict[str, Any] = {
         }
     },
 }
+# A file that cannot be read is 422 in a dry run, and thought-up bytes are no statement.
+FILE = ["2xx", "400", "409", "422"]
+CONFIG["operations"] = [
+    {
+        "include-operation-id": "create_import",
+        "checks": {"positive_data_acceptance": {"expected-statuses": FILE}},
+    }
+]
 # Another test sees to it that this is what the routes say.
 DESCRIPTION = json.loads(Path(settings.BASE_DIR, "docs/openapi.json").read_text())
 OPERATIONS = [

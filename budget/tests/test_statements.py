@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from api.http.door import Door
 from api.urls import urlpatterns
 from budget.engine import Reading, raise_custom_alert
-from budget.models import Alert, Threshold, Transaction
+from budget.models import Alert, Import, Threshold, Transaction
 from budget.tests.base import ApiTestCase
 from budget.tests.people import category, limit, spend
 
@@ -68,6 +68,8 @@ READS = {
     "category/{}": "token, rows of category",
     "transaction-type": "token, rows of transactiontype",
     "transaction-type/{}": "token, rows of transactiontype",
+    "import": "token, rows of import",
+    "import/{}": "token, SELECT import, look",
     "profile": "token, rows of profile",
     "token": "token, rows of apitoken",
     "token/{}": "token, SELECT apitoken, look",
@@ -133,6 +135,7 @@ class StatementsTestCase(ApiTestCase):
             "alert": alert.pk,
             "category": category(cls.alice, "Food").pk,
             "transaction-type": cls.alice.transaction_types.get(slug="expense").pk,
+            "import": Import.objects.create(user=cls.alice, name="a", state="asking").pk,
             "token": cls.alice.api_tokens.earliest("id").pk,
         }
 

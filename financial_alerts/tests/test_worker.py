@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -26,8 +26,8 @@ from gunicorn.config import Config
 from api.http.problems import Problem
 from budget.models import Category
 from financial_alerts.tests.test_gunicorn import GUNICORN, ROOT, Server, configuration
-from financial_alerts.worker import Connection, Worker
-from lib.transport import BODY, HEADER_FIELD, HEADERS, REQUEST_LINE, STRANGERS_BODY
+from financial_alerts.worker import FILES, Connection, Worker
+from lib.transport import BODY, HEADER_FIELD, HEADERS, REQUEST_LINE, STRANGERS_BODY, UPLOAD
 from tools.programs import free_port
 from tools.traffic import transaction, until
 
@@ -329,6 +329,66 @@ def test_chunks_are_bounded_too(echo: Echo) -> None:
     with echo.connect() as client:
         client.sendall(CHUNKED + chunk * (STRANGERS_BODY // 4096 + 1))
         assert read_answer(client) == (200, b"too large")
+
+
+def upload(size: int, expect: bool, path: str = "/api/import", sender: str = "good") -> bytes:
+    """The head of a request that hands in a file."""
+    said = "Expect: 100-continue\r\n" if expect else ""
+    fields = f"Host: a\r\n{said}Content-Length: {size}\r\nAuthorization: Bearer {sender}\r\n"
+    return f"POST {path} HTTP/1.1\r\n{fields}\r\n".encode()
+
+
+@pytest.mark.parametrize("expect", [False, True])
+def test_a_file_is_read_of_those_who_are_known(echo: Echo, expect: bool) -> None:
+    size = BODY + 100_000
+    with echo.connect() as client:
+        for _ in range(2):  # the second on the same connection
+            client.sendall(upload(size, expect))
+            if expect:
+                assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            client.sendall(b"begin" + b"." * (size - 10) + b"enddd")
+            assert read_answer(client) == (200, b"POST /api/import %d beginenddd" % size)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        upload(BODY + 1, True, sender="bad"),
+        upload(BODY + 1, True, path="/api/transaction"),
+        upload(BODY + 1, True).replace(b"POST", b"PUT"),
+        upload(UPLOAD + 1, True),
+    ],
+)
+def test_no_other_large_body_is(echo: Echo, head: bytes) -> None:
+    with echo.connect() as client:
+        client.sendall(head)
+        assert read_answer(client) == (200, b"too large")
+
+
+def test_files_take_the_disk_and_no_memory(echo: Echo) -> None:
+    """As many as may arrive at a time, half of each; one more is told to come later."""
+    size = 8 * BODY
+    piece = b"." * (size // 2)
+    before = memory_of(echo)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(echo.connect()) for _ in range(FILES)]
+        for client in clients:
+            client.sendall(upload(size, False) + piece)
+        with echo.connect() as other:
+            other.sendall(upload(size, True))
+            assert read_answer(other)[0] == 503
+        assert memory_of(echo) - before < len(piece) * FILES / 4
+        for client in clients:
+            client.sendall(piece)
+            assert read_answer(client)[1].startswith(b"POST /api/import %d " % size)
+
+
+def memory_of(echo: Echo) -> int:
+    """Bytes of memory of gunicorn's workers."""
+    parent = echo.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    pages = [Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in children]
+    return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE")
 
 
 # Slow clients.

@@ -16,9 +16,10 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from budget.engine.writes import MAX_ROWS
 from budget.imports.jobs import Stopped, Work, claim, let_go, new_worker, purge, renew, work_on
-from budget.imports.record import LEASE, Lost
+from budget.imports.record import Lost
 from budget.imports.run import CHUNK
 from budget.models import Import
+from budget.models.imports import LEASE
 
 logger = logging.getLogger(__name__)
 
