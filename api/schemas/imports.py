@@ -36,6 +36,7 @@ Signs = Annotated[str, one_of(("spent-is-negative", "spent-is-positive"))]
 
 DATES = Field(description="Which comes first in a date, where no date of the file tells.")
 DECIMAL = Field(description="The decimal mark, where no amount of the file tells.")
+YEAR = Field(description="The year of the newest row, where the dates have none.")
 SIGNS = Field(description="What a negative amount means, where nothing in the file tells.")
 MONEY_IN = Field(description="Which words of the column of directions mean money that comes in.")
 ACCOUNTS = Field(
@@ -62,6 +63,7 @@ class ImportQuery(Query):
         Field(description="The file's name; that of a multipart body is known."),
     ] = None
     dates: Annotated[Dates | None, DATES] = None
+    year: Annotated[Words | None, YEAR] = None
     decimal: Annotated[Decimal | None, DECIMAL] = None
     signs: Annotated[Signs | None, SIGNS] = None
     money_in: Annotated[Words | None, MONEY_IN] = None
@@ -86,6 +88,7 @@ class ImportBody(Body):
 
     dry_run: Annotated[bool, DRY_RUN] = False
     dates: Annotated[Dates, DATES] = ""
+    year: Annotated[Words, YEAR] = ""
     decimal: Annotated[Decimal, DECIMAL] = ""
     signs: Annotated[Signs, SIGNS] = ""
     money_in: Annotated[Words, MONEY_IN] = ""

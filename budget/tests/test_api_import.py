@@ -10,7 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from api.http import uploads
-from budget.imports.jobs import Work, claim, work_on
+from api.schemas.imports import ImportBody, ImportQuery
+from budget.imports.jobs import ANSWERS, Work, claim, work_on
 from budget.models import Import, ImportPart, ImportState, Transaction
 from budget.tests.base import ApiTestCase
 from budget.tests.people import limit
@@ -19,7 +20,6 @@ from lib.transport import UPLOAD
 CLEAR = b"Date,Description,Amount\n2024-04-03,Shop,-12.50\n2024-04-05,Wages,900.00\n"
 UNCLEAR = b"Date,Description,Amount\n03/04/2024,Shop,-12.50\n05/04/2024,Bar,-1.00\n"
 PATH = "/api/import"
-NONE = {"opened": [], "resolved": []}
 
 
 def work() -> None:
@@ -222,3 +222,8 @@ class ImportTestCase(ApiTestCase):
         found = json.loads(self.client.get("/api/openapi.json").content)
         states = found["components"]["schemas"]["Import"]["properties"]["state"]["enum"]
         self.assertEqual(states, list(ImportState.values))
+
+    def test_every_question_has_a_parameter_and_a_field(self) -> None:
+        for key in ANSWERS:
+            self.assertIn(key, ImportQuery.model_fields)
+            self.assertIn(key, ImportBody.model_fields)

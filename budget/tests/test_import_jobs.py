@@ -159,6 +159,7 @@ def test_what_cannot_be_read_fails_in_words(
 ) -> None:
     found = ended(hand_in(alice, text, **options))
     assert (found.state, found.stored) == (ImportState.FAILED, 0)
+    assert found.failure is not None
     assert found.failure["detail"] == detail
     if lines is not None:
         assert [error["line"] for error in found.failure["errors"]] == lines
@@ -235,7 +236,7 @@ def test_files_that_wait_for_somebody_are_few_and_not_for_ever(alice: User) -> N
 # Ends in the middle.
 
 LINES = [
-    line(f"{1 + at // 80:02}/{1 + at % 28:02}/2018", amount=f"{1 + at % 7}.25") for at in range(240)
+    line(f"{1 + at // 80:02}/{1 + at % 28:02}/2018", amount=f"{1 + at % 7}.25") for at in range(120)
 ]
 
 
@@ -258,14 +259,14 @@ def whole_and_cut(
     )
     try:
         deadline = time.monotonic() + 60
-        while mine.count() < 15 and process.poll() is None and time.monotonic() < deadline:
+        while mine.count() < 6 and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
         end(process)
         process.wait(timeout=30)
     finally:
         process.kill()
         process.wait()
-    assert 15 <= mine.count() < len(LINES)
+    assert 6 <= mine.count() < len(LINES)
     found.refresh_from_db()
     return found, process.returncode
 

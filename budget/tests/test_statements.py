@@ -17,9 +17,9 @@ from django.test.utils import CaptureQueriesContext
 from api.http.door import Door
 from api.urls import urlpatterns
 from budget.engine import Reading, raise_custom_alert
-from budget.models import Alert, Import, Threshold, Transaction
+from budget.models import Alert, Threshold, Transaction
 from budget.tests.base import ApiTestCase
-from budget.tests.people import category, limit, spend
+from budget.tests.people import category, fill_import, limit, spend, stored_import
 
 TOKEN = re.compile(r"SELECT t\.id, t\.scope")
 ROWS = re.compile(r"SELECT l\.version = .*?LEFT JOIN \(.*?\bFROM \"?(\w+)", re.DOTALL)
@@ -109,9 +109,11 @@ WRITES: list[tuple[str, str, Any, tuple[int, int]]] = [
     ("PATCH", "transaction-type/fee", {"name": "Fees"}, (9, 9)),
     ("PUT", "transaction-type/fee", {"name": "Fee", "effect": "none"}, (10, 10)),
     ("DELETE", "transaction-type/fee", None, (11, 11)),
+    ("PATCH", "import/{}", {"dates": "day-first"}, (7, 7)),
+    ("POST", "import/{}/undo", None, (32, 30)),
     ("PATCH", "profile", {"currency": "EUR"}, (7, 7)),
     ("PUT", "profile", {}, (7, 7)),
-    ("PATCH", "profile", {"month_start": 5}, (32, 30)),
+    ("PATCH", "profile", {"month_start": 5}, (28, 26)),
 ]
 
 
@@ -135,7 +137,8 @@ class StatementsTestCase(ApiTestCase):
             "alert": alert.pk,
             "category": category(cls.alice, "Food").pk,
             "transaction-type": cls.alice.transaction_types.get(slug="expense").pk,
-            "import": Import.objects.create(user=cls.alice, name="a", state="asking").pk,
+            "import": fill_import(cls.alice).pk,
+            "import/{}/undo": stored_import(cls.alice).pk,
             "token": cls.alice.api_tokens.earliest("id").pk,
         }
 
@@ -175,7 +178,8 @@ class StatementsTestCase(ApiTestCase):
 
     def cost(self, method: str, path: str, body: Any) -> int:
         """The statements of a write, savepoint and release included."""
-        path = "/api/" + path.format(self.keys.get(path.split("/")[0]))
+        noun = path if path in self.keys else path.split("/")[0]
+        path = "/api/" + path.format(self.keys.get(noun))
         options: dict[str, Any] = {} if body is None else {"content_type": "application/json"}
         with CaptureQueriesContext(connection) as queries:
             answer = self.client.generic(

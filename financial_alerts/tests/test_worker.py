@@ -366,7 +366,7 @@ def test_no_other_large_body_is(echo: Echo, head: bytes) -> None:
 
 
 def test_files_take_the_disk_and_no_memory(echo: Echo) -> None:
-    """As many as may arrive at a time, half of each; one more is told to come later."""
+    """As many as may arrive at a time, half of each; one more hears that it has to come later."""
     size = 8 * BODY
     piece = b"." * (size // 2)
     before = memory_of(echo)
