@@ -182,7 +182,7 @@ def renew(found: Import, worker: str) -> bool:
 
 
 def let_go(found: Import, worker: str, wait: timedelta = timedelta(), attempts: int = 0) -> None:
-    """Leave an import to whoever is next, as if nobody had begun."""
+    """Leave an import to the next worker, as if nobody had begun."""
     mine = Import.objects.filter(pk=found.pk, worker=worker, due_at__isnull=False)
     undoes = found.state == ImportState.UNDOING
     state = ImportState.UNDOING if undoes else ImportState.WAITING

@@ -28,7 +28,7 @@ DIGITS = re.compile(r"[0-9]+")
 def account_of(path: Path, name: str, said: str = "") -> str:
     """A hash of what the files of one account have in common.
 
-    said: the name that somebody gives the account; it alone counts then. Else the file's name
+    said: the name that somebody gives the account; nothing else counts then. Else the file's name
     without its digits and the lines before the first one with a date, which are the header: another
     name or header is another account, so that nothing answers for a file that it was not asked of.
     """
@@ -37,7 +37,7 @@ def account_of(path: Path, name: str, said: str = "") -> str:
 
 
 def header_of(path: Path) -> list[str]:
-    """The line before the first one that has a date, in letters alone; the first line of all."""
+    """The line before the first one that has a date, without its digits; the first line of all."""
     with path.open("rb") as file:
         lines = file.read(HEAD).decode("latin-1").splitlines()[:MOST_LINES]
     dated = next((at for at, line in enumerate(lines) if DATE.search(line)), len(lines))

@@ -1,4 +1,4 @@
-"""manage.py work: store the files that wait, until it is told to end."""
+"""manage.py work: store the files that wait, until it gets a signal to end."""
 
 from __future__ import annotations
 
