@@ -10,12 +10,10 @@ import pytest
 from django.test import Client
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
-from api.openapi import describe
-from api.urls import documented
 from budget.tests.book import Book, make_book
+from budget.tests.document import DOCUMENT
 from budget.tests.people import at
 
-DOCUMENT = describe(documented)
 # What no example can say before the rows are there.
 QUERIES = {"GET /api/summary": {"date_from": "2018-03-01", "date_to": "2018-03-31"}}
 

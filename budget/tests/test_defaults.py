@@ -14,14 +14,12 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from api.openapi import describe
-from api.urls import documented
 from budget.tests.book import Book, make_book
+from budget.tests.document import DOCUMENT
 from budget.tests.people import at, spend
 
-pytestmark = pytest.mark.any_postgres
+pytestmark = pytest.mark.once
 
-DOCUMENT = describe(documented)
 # What no default can say.
 REQUIRED = {"GET /api/summary": {"date_from": "2018-03-01", "date_to": "2018-03-31"}}
 DAY = "2018-03-05T18:00:00"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
-from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase
@@ -25,6 +22,7 @@ from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.pytest._test_builder import build_operation_test
 
 from budget.tests.book import Book, make_book
+from budget.tests.document import DOCUMENT
 from financial_alerts.wsgi import application
 
 pytestmark = pytest.mark.any_postgres
@@ -59,12 +57,8 @@ CONFIG["operations"] = [
         "checks": {"positive_data_acceptance": {"expected-statuses": FILE}},
     }
 ]
-# Another test sees to it that this is what the routes say.
-DESCRIPTION = json.loads(Path(settings.BASE_DIR, "docs/openapi.json").read_text())
 OPERATIONS = [
-    f"{method.upper()} {path}"
-    for path, methods in DESCRIPTION["paths"].items()
-    for method in methods
+    f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods
 ]
 
 SEED = how(
@@ -105,7 +99,7 @@ def operations(long: bool) -> dict[str, Any]:
     config = CONFIG | {"phases": {"coverage": {"enabled": long}}}
     config["checks"] = CONFIG["checks"] | {"ignored_auth": {"enabled": long}}
     schema: Any = schemathesis.openapi.from_dict(
-        DESCRIPTION, config=SchemathesisConfig.from_dict(config)
+        DOCUMENT, config=SchemathesisConfig.from_dict(config)
     )
     schema.app = application
     return {one.ok().label: one.ok() for one in schema.get_all_operations()}
