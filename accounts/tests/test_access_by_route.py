@@ -22,7 +22,7 @@ from budget.models import Alert, Category, Ledger, Profile, Threshold, Transacti
 from budget.tests.base import ApiTestCase
 from budget.tests.people import limit, spend
 
-pytestmark = pytest.mark.any_postgres
+pytestmark = pytest.mark.once
 
 READS = ("GET", "HEAD")
 # What is open to everybody: how the API describes itself, and the answer to unknown addresses.

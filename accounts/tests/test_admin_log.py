@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -13,6 +14,8 @@ from budget.models import Category, Threshold, Transaction
 from budget.tests.pages import delete_url, seen
 from budget.tests.people import category, limit, spend
 from support.links import page_url
+
+pytestmark = pytest.mark.any_postgres
 
 WORD = "Clinic"
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 from unittest import mock
 
+import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
@@ -17,6 +18,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.tests.clients import PASSWORD, AccountTestCase, Browser, totp
 from accounts.tests.passkey import Passkey
 from api.allauth import PAGES, no_page
+
+pytestmark = pytest.mark.any_postgres
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 CREDENTIALS = {"login": "root@example.com", "password": PASSWORD}

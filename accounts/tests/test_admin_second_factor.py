@@ -18,7 +18,7 @@ from django.urls import URLPattern, get_resolver
 from accounts.models import ApiToken
 from accounts.tests.clients import CODE, PASSWORD, Browser, later, totp
 
-pytestmark = pytest.mark.any_postgres
+pytestmark = pytest.mark.once
 
 LOG_IN = "/accounts/login/"
 SET_UP = "/accounts/2fa/totp/activate/"

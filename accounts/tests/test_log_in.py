@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 
 from accounts.tests.clients import PASSWORD, AccountTestCase, Browser, Device, Phone, later
+
+pytestmark = pytest.mark.any_postgres
 
 OTHER = "another staple 8 horse"
 

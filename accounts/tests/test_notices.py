@@ -28,7 +28,7 @@ from accounts.tests.clients import (
 from budget.tests.pages import seen
 from support.links import list_url, page_url
 
-pytestmark = pytest.mark.any_postgres
+pytestmark = pytest.mark.once
 
 OTHER = "another horse 8 battery"
 SHA = "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher"

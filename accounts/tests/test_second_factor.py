@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from accounts.tests.clients import PASSWORD, AccountTestCase, Browser, Device, Phone, later, totp
 from accounts.tests.passkey import Passkey
 
-pytestmark = pytest.mark.any_postgres
+pytestmark = pytest.mark.once
 
 TOKEN = {"name": "sync", "scope": "write"}
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 from unittest import mock
 
+import pytest
 from allauth.headless import app_settings
 from allauth.headless.tokens.strategies.base import AbstractTokenStrategy
 from allauth.usersessions.models import UserSession
@@ -19,6 +20,8 @@ from django.utils import timezone
 
 from accounts.sessions import SingleLoadStrategy, prolong, session_of
 from accounts.tests.clients import AccountTestCase, Browser, Device
+
+pytestmark = pytest.mark.any_postgres
 
 MONTH = timedelta(days=30)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from unittest import mock
 
+import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.core import mail
 
 from accounts.tests.clients import PASSWORD, AccountTestCase, Browser, Device, Phone, later
 from budget.models import Category
+
+pytestmark = pytest.mark.any_postgres
 
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, Permission, User
@@ -15,6 +16,8 @@ from budget.models import Alert, Category, Profile, Threshold, Transaction
 from budget.tests.pages import add_url, delete_url, seen
 from budget.tests.people import limit, spend
 from support.links import list_url, page_url
+
+pytestmark = pytest.mark.any_postgres
 
 
 class SupportTest(TestCase):

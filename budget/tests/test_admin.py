@@ -137,6 +137,7 @@ class AdminTestCase(TestCase):
         return sent
 
 
+@pytest.mark.any_postgres
 class TransactionTest(AdminTestCase):
     def test_adding_one_opens_its_alerts_and_says_so(self) -> None:
         limit(self.alice, "100", of="Groceries")
@@ -290,6 +291,7 @@ class TransactionTest(AdminTestCase):
         self.assertEqual(self.client.get(url).context["cl"].result_count, 2)
 
 
+@pytest.mark.any_postgres
 class ThresholdTest(AdminTestCase):
     def test_adding_one_opens_its_alerts(self) -> None:
         spend(self.alice, "90")
@@ -503,6 +505,7 @@ class ThresholdTest(AdminTestCase):
                 self.assertEqual(list(shown), expected)
 
 
+@pytest.mark.any_postgres
 class CategoryTest(AdminTestCase):
     def test_a_parent_is_one_of_the_same_user_and_moves_alerts(self) -> None:
         limit(self.alice, "50", of="Food", levels=[100])
@@ -570,6 +573,7 @@ class CategoryTest(AdminTestCase):
         self.assertTrue(self.errors(add_url(Category), data))
 
 
+@pytest.mark.any_postgres
 class MergeTest(AdminTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -669,6 +673,7 @@ class MergeTest(AdminTestCase):
         )
 
 
+@pytest.mark.any_postgres
 class TransactionTypeTest(AdminTestCase):
     def test_one_in_use_stays_and_keeps_its_effect(self) -> None:
         fee = TransactionType(user=self.alice, name="Fee", effect="spending")
@@ -694,6 +699,7 @@ class TransactionTypeTest(AdminTestCase):
         )
 
 
+@pytest.mark.any_postgres
 class ReadOnlyTest(AdminTestCase):
     def test_what_the_engine_or_the_user_wrote_cannot_be_written_here(self) -> None:
         limit(self.alice, "100")
@@ -796,6 +802,7 @@ class ReadOnlyTest(AdminTestCase):
         self.assertNotContains(page, page_url(Transaction, number))
 
 
+@pytest.mark.any_postgres
 class ListTest(AdminTestCase):
     def found(self, model: type[models.Model], query: str) -> list[Any]:
         return list(self.client.get(f"{list_url(model)}?{query}").context["cl"].result_list)
@@ -1005,6 +1012,7 @@ class PaginatorTest(AdminTestCase):
         self.assertEqual(list(last), list(expected)[::-1])
 
 
+@pytest.mark.any_postgres
 class QueryCountTest(AdminTestCase):
     """Pages of 3 and of 30 rows take the same number of queries."""
 
@@ -1137,6 +1145,7 @@ def test_the_user_of_a_list_is_an_id_or_none() -> None:
         assert chosen_user(request) == expected
 
 
+@pytest.mark.any_postgres
 class FilledInByAnAddressTests(AdminTestCase):
     """An address can fill in the page that adds a row, as a link or a bookmark does."""
 

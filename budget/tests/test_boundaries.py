@@ -14,7 +14,7 @@ from budget import engine
 from budget.models import Alert, AlertStatus, Condition, Threshold
 from budget.tests.people import at, limit, make_user, spend
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
 
 # In March the total is one step below the amount, in April it is the amount, in May one above.
 MONTHS = {"below": "2018-03", "at": "2018-04", "above": "2018-05"}

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from budget.models import Profile, Transaction
 from budget.tests.people import make_user, open_levels
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 MINT = "Date,Description,Original Description,Amount,Transaction Type,Category,Account Name\n"
 SIGNED = """

@@ -157,6 +157,7 @@ def everything(self: Any, log_data: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) for name, value in log_data.items()}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("where", "name", "broken"),
     [
