@@ -21,7 +21,7 @@ BODY = 1024 * KIB
 STRANGERS_BODY = 32 * KIB
 # Of a file that a known sender hands in, with what surrounds it in a form; and where.
 UPLOAD = (50 * 1024 + 64) * KIB
-UPLOADS = frozenset({"/api/import"})
+UPLOADS = frozenset({"/api/import", "/admin/budget/import/add/"})
 # Bytes a second that an upload has to bring at least, beside READ_TIMEOUT.
 UPLOAD_LEAST = 64 * KIB
 # Seconds for a whole request to arrive, counted from its first byte.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from support.alert import AlertAdmin, AlertEventAdmin
 from support.category import CategoryAdmin, TransactionTypeAdmin
+from support.imports import ImportAdmin
 from support.ledger import LedgerRowAdmin, RollupAdmin
 from support.login import AuthenticatorAdmin, EmailAddressAdmin, UserSessionAdmin
 from support.profile import ProfileAdmin
@@ -19,6 +20,7 @@ __all__ = [
     "AuthenticatorAdmin",
     "CategoryAdmin",
     "EmailAddressAdmin",
+    "ImportAdmin",
     "LedgerRowAdmin",
     "ProfileAdmin",
     "RollupAdmin",

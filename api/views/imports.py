@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from api.http import Answer, ApiError, ApiRequest, Problem, endpoint
@@ -21,15 +20,7 @@ from budget.answers.imports import (
     describe_import_row,
 )
 from budget.engine import open_book
-from budget.imports.jobs import (
-    NEXT_TO_A_REQUEST,
-    Work,
-    new_worker,
-    start_again,
-    take_in,
-    undo_later,
-    work_on,
-)
+from budget.imports.jobs import hand_in, start_again, undo_later
 from budget.imports.undo import undo
 from budget.models import Import, ImportState
 from budget.models.imports import MOST_UNDONE_AT_ONCE
@@ -70,16 +61,9 @@ def create_import(request: ApiRequest, query: ImportQuery, upload: Upload) -> An
     422 in a dry run, with the lines; else the job's `failure` says so.
     """
     name = query.name or upload.name or WITHOUT_A_NAME
-    worker = new_worker() if query.dry_run else ""
-    with transaction.atomic():
-        found = take_in(request.user, name, upload.file, query.options(), query.dry_run)
-        small = query.dry_run and found.size <= NEXT_TO_A_REQUEST
-        if small:
-            found.hold(worker)
-    if not small:
+    found, over = hand_in(request.user, name, upload.file, query.options(), query.dry_run)
+    if not over:
         return answer_of(found)
-    work_on(Work(found, worker))
-    found.refresh_from_db()
     if found.state == ImportState.FAILED:
         raise refusal(found)
     return answer_of(found, 200)

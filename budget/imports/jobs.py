@@ -103,6 +103,25 @@ def take_in(
     return found
 
 
+def hand_in(
+    user: User, name: str, file: IO[bytes], options: dict[str, Any], dry_run: bool
+) -> tuple[Import, bool]:
+    """Keep a file for a worker, or try a small one at once; gives the import and whether it was.
+
+    Raises Conflict where too many wait.
+    """
+    worker = new_worker()
+    with transaction.atomic():
+        found = take_in(user, name, file, options, dry_run)
+        small = dry_run and found.size <= NEXT_TO_A_REQUEST
+        if small:
+            found.hold(worker)
+    if small:
+        work_on(Work(found, worker))
+        found.refresh_from_db()
+    return found, small
+
+
 def make_room(user_id: int) -> None:
     """Let go of the files that have waited longest for somebody, but for the newest few."""
     waiting = Import.objects.filter(user_id=user_id, state__in=OPEN, parts__isnull=False)

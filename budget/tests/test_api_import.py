@@ -84,7 +84,7 @@ class ImportTestCase(ApiTestCase):
         self.call("PATCH", f"{PATH}/{found['id']}", {}, status=409)
 
     def test_a_large_dry_run_is_a_job(self) -> None:
-        with mock.patch("api.views.imports.NEXT_TO_A_REQUEST", 10):
+        with mock.patch("budget.imports.jobs.NEXT_TO_A_REQUEST", 10):
             found = self.send(CLEAR, "dry_run=true")
         self.assertEqual(found["state"], "waiting")
         self.assertEqual(self.now(found)["state"], "tried")

@@ -16,6 +16,7 @@ SEEN = {
         "alert",
         "alertevent",
         "category",
+        "import",
         "ledger",
         "profile",
         "rollup",
@@ -29,7 +30,7 @@ SEEN = {
 # Corrections, each in the history with its values; and revoking a token, which is a change of it.
 CHANGED = {
     "accounts": ("apitoken",),
-    "budget": ("category", "profile", "threshold", "transaction", "transactiontype"),
+    "budget": ("category", "import", "profile", "threshold", "transaction", "transactiontype"),
 }
 # A lost second factor, and a session that somebody has left open.
 TAKEN_AWAY = {"mfa": ("authenticator",), "usersessions": ("usersession",)}
