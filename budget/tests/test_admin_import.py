@@ -20,6 +20,7 @@ UNCLEAR = b"Date,Description,Amount\n03/04/2024,Shop,-12.50\n05/04/2024,Bar,-1.0
 
 
 class AdminImportTestCase(TestCase):
+    root: User
     alice: User
 
     @classmethod
