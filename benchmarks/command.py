@@ -21,6 +21,7 @@ from benchmarks.comparison import compare
 from benchmarks.crowds import Bases
 from benchmarks.databases import Kind, kinds, scratch, version_of
 from benchmarks.growth import GROWTH
+from benchmarks.imports import imports
 from benchmarks.measure import FULL, QUICK, Scale
 from benchmarks.picture import draw
 from benchmarks.saves import every_rule, six_rules
@@ -40,7 +41,7 @@ SERVED: Mapping[str, Measure] = {
     "midnight": midnights,
 }
 # In a process, on SQLite, too.
-SAVED: Mapping[str, Measure] = {"history": six_rules, "kinds": every_rule}
+SAVED: Mapping[str, Measure] = {"history": six_rules, "kinds": every_rule, "imports": imports}
 PARTS = {**SERVED, **SAVED}
 
 
@@ -77,7 +78,17 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--only", choices=tuple(PARTS), action="append", help="only this part")
     found.add_argument("--case", metavar="TEXT", help="of peers, only cases with this in the name")
     found.add_argument(
-        "--rows", type=number, nargs="+", metavar="N", help="sizes for rows, history and kinds"
+        "--rows",
+        type=number,
+        nargs="+",
+        metavar="N",
+        help="sizes for rows, history, kinds and imports",
+    )
+    found.add_argument(
+        "--other",
+        type=Path,
+        metavar="FOLDER",
+        help="of imports, another build to compare with, such as a git worktree",
     )
     found.add_argument(
         "--requests", type=number, nargs="+", metavar="N", help="when memory is read, a worker"
@@ -103,7 +114,10 @@ def chosen_scale(given: argparse.Namespace) -> Scale:
     if given.case:
         scale = replace(scale, case=given.case)
     if given.rows:
-        scale = replace(scale, totals=tuple(given.rows), histories=tuple(given.rows))
+        sizes = tuple(given.rows)
+        scale = replace(scale, totals=sizes, histories=sizes, imported=sizes[0])
+    if given.other:
+        scale = replace(scale, other=str(given.other.resolve()))
     if given.requests:
         scale = replace(scale, lives=tuple(given.requests))
     return scale

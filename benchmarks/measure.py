@@ -20,7 +20,8 @@ class Scale:
     users, rows_each: those of the comparison. totals, hot, thresholds, alerts, writers: the sizes
     that costs are compared at; totals are rows of ten users, hot rows of one user in one month.
     lives: requests after which a worker's memory is read. histories: rows of one user, for save().
-    case: what the names of the comparison's cases must hold.
+    imported: rows of a file. case: what the names of the comparison's cases must hold. other: the
+    folder of another build, to import beside this one; "" for none.
     """
 
     users: int
@@ -38,7 +39,10 @@ class Scale:
     histories: tuple[int, ...]
     save_rounds: int
     save_turn: float
+    imported: int
+    import_rounds: int
     case: str = ""
+    other: str = ""
 
 
 FULL = Scale(
@@ -57,6 +61,8 @@ FULL = Scale(
     histories=(1_000, 100_000, 1_000_000),
     save_rounds=12,
     save_turn=0.2,
+    imported=1_000_000,
+    import_rounds=3,
 )
 QUICK = Scale(
     users=100,
@@ -74,6 +80,8 @@ QUICK = Scale(
     histories=(1_000, 10_000),
     save_rounds=3,
     save_turn=0.05,
+    imported=5_000,
+    import_rounds=1,
 )
 
 

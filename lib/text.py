@@ -41,7 +41,7 @@ def too_long(text: str, longest: int) -> bool:
 
 def tidy(text: str) -> str:
     """NFC text with runs of white space collapsed and the ends trimmed: how a name is shown."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
 
 
 def fold(text: str) -> str:
@@ -49,9 +49,15 @@ def fold(text: str) -> str:
 
     Folded in Python and stored, because the two databases fold case differently.
     """
+    if text.isascii():  # which is its own NFKC
+        return " ".join(text.lower().split())
     return " ".join(
         unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split()
     )
+
+
+# For texts that come again and again, such as names of categories in a file.
+fold_once = lru_cache(maxsize=4096)(fold)
 
 
 def tidy_name(name: str, what: str) -> tuple[str, str]:
@@ -94,6 +100,8 @@ def search_key(text: str) -> str:
     Letters of other scripts stay as they are: transliterating them would find words that only sound
     alike.
     """
+    if text.isascii():
+        return fold(text.replace("`", "'"))
     straight = "".join(QUOTES.get(char, char) for char in text)
     decomposed = unicodedata.normalize("NFKD", fold(straight))
     return fold("".join(map(typed, decomposed)))

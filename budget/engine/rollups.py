@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 
 from django.db import models
 
 from budget.engine import sql
-from budget.engine.sql import Key, Sums, buckets_of
+from budget.engine.sql import Key, Sums
 from budget.judge.judgement import Facts
 from budget.judge.periods import month_of
 from budget.models import Grain, Rollup, Transaction
@@ -19,35 +20,57 @@ from budget.models.money import to_minor
 ROWS_A_STATEMENT = 1000
 
 
-def add(book: Book, rows: Iterable[Facts]) -> None:
+# What rows of one day, category and type come to: minor units, and how many they are.
+Alike = tuple[date, int, int]
+
+
+def add(book: Book, alike: Mapping[Alike, tuple[int, int]]) -> None:
     """Add transactions to their days and months.
 
     Raises LedgerOverflow beyond 9 * 10^15 minor units.
     """
-    sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
-    for facts in rows:
-        for key in buckets_of(book.ledger, facts):
-            sums[key][0] += facts.minor
-            sums[key][1] += 1
-    upsert(book, {key: (amount, count) for key, (amount, count) in sums.items()})
+    upsert(book, in_buckets(book, alike))
+
+
+def in_buckets(book: Book, alike: Mapping[Alike, tuple[int, int]]) -> Sums:
+    """The same by day and by month."""
+    month_start = book.ledger.calendar.month_start
+    sums: dict[Key, tuple[int, int]] = {}
+    for (day, category_id, type_id), (amount, count) in alike.items():
+        sums[Grain.DAY, day, category_id, type_id] = amount, count
+        month = Grain.MONTH, month_of(day, month_start), category_id, type_id
+        before = sums.get(month, (0, 0))
+        sums[month] = before[0] + amount, before[1] + count
+    return sums
 
 
 def upsert(book: Book, sums: Sums) -> None:
     """Add amounts and counts to rollup rows, in key order."""
+    for part in parts_of(sums):
+        sql.run([sql.add_step(book.ledger, part)])
+
+
+def take(book: Book, alike: Mapping[Alike, tuple[int, int]]) -> None:
+    """Take transactions out of their days and months."""
+    for part in parts_of(in_buckets(book, alike)):
+        sql.run([sql.take_many_step(book.ledger, part)])
+
+
+def parts_of(sums: Sums) -> Iterator[Sequence[tuple[Key, tuple[int, int]]]]:
+    """As many as one statement takes at a time, in key order."""
     ordered = sorted(sums.items())
     for at in range(0, len(ordered), ROWS_A_STATEMENT):
-        sql.run([sql.add_step(book.ledger, ordered[at : at + ROWS_A_STATEMENT])])
+        yield ordered[at : at + ROWS_A_STATEMENT]
 
 
-def take_all(book: Book, rows: Iterable[Facts]) -> None:
-    """Take many transactions out of their days and months."""
-    sums: dict[tuple[Key, Key], list[int]] = defaultdict(lambda: [0, 0])
+def alike(rows: Iterable[Facts]) -> dict[Alike, tuple[int, int]]:
+    """What rows of each day, category and type come to."""
+    sums: dict[Alike, tuple[int, int]] = {}
     for facts in rows:
-        buckets = buckets_of(book.ledger, facts)
-        sums[buckets][0] += facts.minor
-        sums[buckets][1] += 1
-    for buckets, (amount, count) in sorted(sums.items()):
-        sql.run([sql.take_step(book.ledger, buckets, amount, count)])
+        key = facts.date, facts.category_id, facts.type_id
+        amount, count = sums.get(key, (0, 0))
+        sums[key] = amount + facts.minor, count + 1
+    return sums
 
 
 def of_transactions(user_id: int, month_start: int) -> Sums:

@@ -97,6 +97,17 @@ WHERE user_id = %s AND category_id = %s AND type_id = %s
 AND ((grain = 'D' AND bucket = %s) OR (grain = 'M' AND bucket = %s))
 """)
 
+# The same for many transactions: a row for each day, and for each month, with category and type.
+TAKE_MANY_FROM_ROLLUPS = """
+WITH gone (grain, bucket, category_id, type_id, amount, count) AS (VALUES {rows})
+UPDATE budget_rollup SET amount = budget_rollup.amount - gone.amount,
+count = budget_rollup.count - gone.count
+FROM gone WHERE budget_rollup.user_id = %s AND budget_rollup.grain = gone.grain
+AND budget_rollup.bucket = gone.bucket AND budget_rollup.category_id = gone.category_id
+AND budget_rollup.type_id = gone.type_id
+"""
+TAKE_ROW = ("varchar(1)", "date", "bigint", "bigint", "bigint", "bigint")
+
 MERGE_ROLLUPS = """
 INSERT INTO budget_rollup (user_id, grain, bucket, category_id, type_id, amount, count)
 SELECT user_id, grain, bucket, %s, type_id, amount, count
@@ -177,6 +188,12 @@ def take_step(ledger: LedgerState, buckets: tuple[Key, Key], minor: int, count: 
     (_, day, category_id, type_id), (_, month, _, _) = buckets
     params = [minor, count, ledger.user_id, category_id, type_id, day, month]
     return TAKE_FROM_ROLLUPS, params
+
+
+def take_many_step(ledger: LedgerState, sums: Sequence[tuple[Key, tuple[int, int]]]) -> Step:
+    """Take amounts and numbers of transactions out of days and months."""
+    text = TAKE_MANY_FROM_ROLLUPS.format(rows=rows_of_marks(TAKE_ROW, len(sums)))
+    return text, [*(value for key, sum in sums for value in (*key, *sum)), ledger.user_id]
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from django.db import transaction
+
 from budget.engine import rollups
+from budget.engine.bulk import NewRow, store_rows
 from budget.engine.evaluate import (
     evaluate_above,
     evaluate_all,
@@ -18,7 +21,6 @@ from budget.engine.evaluate import (
 )
 from budget.engine.revisions import keep_revision
 from budget.engine.rules import conditions_of, names_changed, rule_of, rules_changed, rules_of
-from budget.engine.sql import check_total
 from budget.judge.judgement import Rule
 from budget.judge.periods import Calendar
 from budget.models import (
@@ -37,9 +39,10 @@ from budget.models import (
 )
 from budget.models.category import NOT_IN_TREE, UNCATEGORISED, check_tree
 from budget.models.ledger import Book, Write, local_day, open_book
+from budget.models.money import to_minor
 from budget.models.transaction import GIVEN_UP, TAKEN
 from budget.models.transaction_type import BUILTIN_TYPES
-from lib.text import fold, make_slug
+from lib.text import fold, make_slug, search_key
 
 MAX_ROWS = 10_000
 BATCH = 1000
@@ -76,7 +79,7 @@ def transactions_deleted(books: Mapping[int, Book]) -> None:
             DeletedId.objects.keep(user_id, gone)
             rules = rules_of(book.ledger)
             rows = [rules.facts(row) for row in gone]
-            rollups.take_all(book, rows)
+            rollups.take(book, rollups.alike(rows))
             evaluate_rows(book, rows, Cause.TRANSACTION, gone=True)
 
 
@@ -97,27 +100,43 @@ def record_transactions(
             row.user_id = user_id
             row.prepare()
         if restoring:
-            take_back_ids(user_id, rows)
+            take_back_ids(user_id, given_ids(rows))
         refuse_taken(user_id, rows)
-        stored = Transaction._base_manager.bulk_create(rows, batch_size=BATCH)
-        rules = rules_of(book.ledger)
-        written = [rules.facts(row.in_memory()) for row in stored]
-        check_total(book.ledger, sum(facts.minor for facts in written))
-        rollups.add(book, written)
-        evaluate_rows(book, written, cause)
-    return stored
+        new = [new_row(row) for row in rows]
+        for pk, row, stored in zip(store_rows(book, new, cause), rows, new, strict=True):
+            row.pk, row.search = pk, stored.search
+            row._state.adding, row._state.db = False, transaction.get_connection().alias
+    return list(rows)
 
 
-def batches_of_ids(rows: Sequence[Transaction]) -> Iterator[list[str]]:
-    """The external_ids of rows that have one, some at a time."""
-    given = [row.external_id for row in rows if row.external_id is not None]
-    for at in range(0, len(given), BATCH):
-        yield given[at : at + BATCH]
+def new_row(row: Transaction) -> NewRow:
+    """What is stored of a transaction that is prepared."""
+    return NewRow(
+        row.date,
+        row.category_id,
+        row.description,
+        search_key(row.description),
+        to_minor(row.amount),
+        row.type_id,
+        row.external_id,
+        row.imported_as,
+        row.import_id,
+    )
 
 
-def take_back_ids(user_id: int, rows: Sequence[Transaction]) -> None:
+def given_ids(rows: Sequence[Transaction]) -> list[str]:
+    """The external_ids of rows that have one."""
+    return [row.external_id for row in rows if row.external_id is not None]
+
+
+def batches_of(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for at in range(0, len(ids), BATCH):
+        yield ids[at : at + BATCH]
+
+
+def take_back_ids(user_id: int, external_ids: Sequence[str]) -> None:
     """Forget that external_ids were deleted."""
-    for ids in batches_of_ids(rows):
+    for ids in batches_of(external_ids):
         DeletedId.objects.filter(user_id=user_id, external_id__in=ids).delete()
 
 
@@ -125,7 +144,7 @@ def refuse_taken(user_id: int, rows: Sequence[Transaction]) -> None:
     """Raise Conflict for an external_id that is there, was deleted, or is twice among the rows."""
     there: set[str | None] = set()
     gone: set[str | None] = set()
-    for ids in batches_of_ids(rows):
+    for ids in batches_of(given_ids(rows)):
         mine = Transaction.objects.filter(user_id=user_id, external_id__in=ids)
         there.update(mine.values_list("external_id", flat=True))
         gone.update(DeletedId.objects.among(user_id, ids))

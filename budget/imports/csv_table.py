@@ -97,9 +97,9 @@ def read_records(text: TextIO, dialect: Dialect = PLAIN) -> Iterator[Record | Ba
             except csv.Error as error:
                 yield BadLine(line, f"the quotes do not match or the line is too long ({error})")
                 continue
-            if not any(map(str.strip, cells)):
-                continue
             text_of = "".join(cells)
+            if not text_of or text_of.isspace():
+                continue
             problem = unreadable(text_of, dialect)
             yield BadLine(line, problem) if problem else (line, bare(cells, text_of))
     except UnicodeError:
@@ -146,7 +146,7 @@ def unreadable(text: str, dialect: Dialect) -> str | None:
     """Why a text cannot be stored, None where it can."""
     if "\0" in text:
         return "a NUL character, so this is no plain text"
-    if SURROGATE.search(text):
+    if not text.isascii() and SURROGATE.search(text):
         return dialect.wrong_encoding
     return None
 

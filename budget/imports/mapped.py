@@ -482,8 +482,7 @@ class Line:
     def fee_of(self, row: ParsedRow, fee: Decimal) -> ParsedRow:
         """The fee of a row, as a row."""
         how = self.mapping.fee
-        return replace(
-            row,
+        return row._replace(
             description=cut_description(f"Fee: {row.description}")[0],
             amount=abs(fee),
             type=how.negative if fee < 0 else how.positive,

@@ -8,8 +8,8 @@ that a user may have taken out are optional here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from budget.imports.csv_table import (
@@ -27,7 +27,7 @@ from budget.imports.values import (
     parse_us_date,
     shown,
 )
-from lib.text import fold, tidy
+from lib.text import fold, fold_once, tidy
 
 NAME = "mint"
 TITLE = "Mint export"
@@ -79,8 +79,6 @@ SPENDING = frozenset(
     for name in names.split("|")
 )
 
-T = TypeVar("T")
-
 
 def recognises(header: Record) -> bool:
     """Whether the file looks like such an export, though its columns may not be all right."""
@@ -100,7 +98,9 @@ def read(path: Path, zone: ZoneInfo) -> Iterator[Item]:
                 yield record
                 continue
             line, cells = record
-            if fold(cells["Transaction Type"]) == "credit" and not cells["Amount"].startswith("0"):
+            if fold_once(cells["Transaction Type"]) == "credit" and not cells["Amount"].startswith(
+                "0"
+            ):
                 signs.add(cells["Amount"].startswith("-"))
                 if len(signs) == 1:
                     cells["Amount"] = cells["Amount"].removeprefix("-")
@@ -109,47 +109,62 @@ def read(path: Path, zone: ZoneInfo) -> Iterator[Item]:
 
 def read_row(line: int, cells: Cells) -> ParsedRow | BadLine | LeftOut:
     """One line; every problem that it has is named at once."""
-    problems: list[str] = []
-
-    def attempt(read_value: Callable[[str], T], column: str) -> T | None:
-        try:
-            return read_value(cells[column])
-        except ValueError as error:
-            problems.append(str(error))
-            return None
-
-    day = attempt(parse_us_date, "Date")
-    amount = attempt(parse_amount, "Amount")
-    if amount is not None and not amount:
+    try:
+        day = parse_us_date(cells["Date"])
+        amount = parse_amount(cells["Amount"])
+        side = read_side(cells["Transaction Type"])
+        category = parse_category(cells["Category"])
+    except ValueError:
+        return what_is_wrong(line, cells)
+    if not amount:
         return LeftOut(line, NO_MONEY)
-    side = attempt(read_side, "Transaction Type")
-    category = attempt(parse_category, "Category")
-    if day is None or amount is None or side is None or category is None:
-        return BadLine(line, "; ".join(problems))
     description, cut = cut_description(cells["Description"])
     # What the bank wrote stays when a user renames the payee in Mint.
     text = cells.get("Original Description") or tidy(cells["Description"])
     return ParsedRow(
-        line=line,
-        date=day,
-        description=description,
-        amount=amount,
-        type=type_of(fold(category), side),
-        category=category,
-        identity="\n".join((str(day), str(amount), side, fold(cells["Account Name"]), fold(text))),
+        line,
+        day,
+        description,
+        amount,
+        type_of(category, side),
+        category,
+        f"{day}\n{amount}\n{side}\n{fold_once(cells['Account Name'])}\n{fold(text)}",
         cut=cut,
     )
 
 
+def what_is_wrong(line: int, cells: Cells) -> BadLine | LeftOut:
+    """A line that cannot be read; nothing need be right of one that moves no money."""
+    readers: dict[str, Callable[[str], object]] = {
+        "Date": parse_us_date,
+        "Amount": parse_amount,
+        "Transaction Type": read_side,
+        "Category": parse_category,
+    }
+    problems = []
+    for column, read_value in readers.items():
+        try:
+            found = read_value(cells[column])
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            if column == "Amount" and not found:
+                return LeftOut(line, NO_MONEY)
+    return BadLine(line, "; ".join(problems))
+
+
+@lru_cache(maxsize=4096)
 def type_of(category: str, side: str) -> str:
-    """The transaction type of a row by its folded category and its side."""
-    if category in UNCOUNTED:
+    """The transaction type of a row by its category and its side."""
+    key = fold(category)
+    if key in UNCOUNTED:
         return "transfer"
     if side == "debit":
         return "expense"
-    return "refund" if category in SPENDING else "income"
+    return "refund" if key in SPENDING else "income"
 
 
+@lru_cache(maxsize=64)
 def read_side(text: str) -> str:
     """debit or credit. Raises ValueError."""
     if (side := fold(text)) not in SIDES:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -103,29 +101,18 @@ def added(report: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
 
 def read_as(export: Export) -> dict[str, Any]:
     """What a file says, for its report: sums by type to compare with, and its first rows."""
-    sums: dict[str, tuple[int, Decimal]] = {}
-    sample: list[ParsedRow] = []
-    days: list[date] = []
-    cut: list[int] = []
-    for _, row in export.rows:
-        count, total = sums.get(row.type, (0, Decimal()))
-        sums[row.type] = count + 1, total + row.amount
-        if len(sample) < SAMPLE:
-            sample.append(row)
-        days = [days[0] if days else row.date, row.date]
-        if row.cut and len(cut) < MOST_BAD:
-            cut.append(row.line)
+    days = export.rows.days()
     return {
         "date_from": days[0].isoformat() if days else None,
         "date_to": days[1].isoformat() if days else None,
         "currency": export.currency or None,
         "types": [
             {"type": slug, "count": count, "sum": str(total)}
-            for slug, (count, total) in sorted(sums.items())
+            for slug, count, total in export.rows.sums()
         ],
-        "sample": [sampled(row) for row in sample],
+        "sample": [sampled(row) for row in export.rows.first(SAMPLE)],
         "left_out": list(left_out(export.left_out)),
-        "cut": cut,
+        "cut": export.rows.cut[:MOST_BAD],
         "notes": export.notes[:MOST_BAD],
     }
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 # How many bad lines are kept to be shown; the rest are counted.
 MOST_BAD = 100
 NO_MONEY = "an amount of 0.00 moves no money"
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedRow:
+class ParsedRow(NamedTuple):
     """One movement of money as a source tells it.
 
     line: where it starts in the file, from 1. amount: 0.01 to 999999999999.99. type: slug of a

@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from budget.engine import open_book
-from budget.imports.pairing import Fate, Plan, Rows, pair
+from budget.imports.pairing import Plan, pair, version_of
 from budget.imports.report import Report, report_on
 from budget.imports.rows import MOST_BAD, BadFile, BudgetLine
+from budget.imports.spool import BEGINNING, Spool
 from budget.imports.store import (
     Batch,
     Names,
@@ -26,8 +27,12 @@ from budget.models.category import UNCATEGORISED
 from budget.models.transaction_type import BUILTIN_TYPES
 from lib.text import fold
 
-# A chunk of this size holds the ledger for well below the two seconds that other writers wait.
-CHUNK = 5000
+# Rows a commit at most; how many there are follows from how long the lock is held.
+CHUNK = 10_000
+# The first commit has so many, and no later one less than LEAST, unless fewer are asked for.
+FIRST, LEAST = 2_000, 200
+# Seconds: a commit that takes twice as long as was to be expected is still below half a second.
+LOCKED = 0.2
 SHOWN = 10
 MOST_DESCRIBED = 100
 
@@ -42,13 +47,14 @@ class Refused(Conflict):
 class Job:
     """What to import for whom: rows sorted by date, then line.
 
-    user: unsaved for one to be made. chunk: rows a commit, 1 to 10,000. restoring: whether rows
-    that the user has deleted come back. currency: that of the amounts, "" where the file does not
-    say; it becomes the user's, who must have no amounts in another. import_id, note: see Batch.
+    user: unsaved for one to be made. chunk: rows a commit at most, 1 to 10,000. restoring: whether
+    rows that the user has deleted come back. currency: that of the amounts, "" where the file does
+    not say; it becomes the user's, who must have no amounts in another. import_id, note: see
+    Batch.
     """
 
     user: User
-    rows: Rows
+    rows: Spool
     budget: Sequence[BudgetLine] = ()
     chunk: int = CHUNK
     restoring: bool = False
@@ -100,51 +106,71 @@ def planned(job: Job) -> Plan:
 def perform(job: Job, plan: Plan, progress: Progress) -> Outcome:
     """Make the user where it is new, then the thresholds, then the rows."""
     if job.makes_user:
-        make_user(job.user)
-    set_currency(job)
-    outcome = store_budget(job.user.pk, job.budget) if job.budget else Outcome()
-    batch = Batch(job.user.pk, job.restoring, job.import_id, job.note)
-    at = 0
-    while at < len(job.rows):
-        chunk = plan.steps[at : at + job.chunk]
+        make_user(job.user, plan)
+    set_currency(job, plan)
+    outcome = store_budget(plan, job.user.pk, job.budget) if job.budget else Outcome()
+    batch = Batch(job.user.pk, plan, job.restoring, job.import_id, job.note)
+    pace, place = Pace(job.chunk), BEGINNING
+    while chunk := job.rows.steps(place, pace.rows):
         try:
-            outcome.absorb(store_chunk(batch, chunk))
+            done = store_chunk(batch, chunk)
         except Stale:
-            plan = planned_again(job)
+            batch.plan = planned_again(job)
             continue
+        outcome.absorb(done)
+        pace.keep(len(chunk), done.locked)
         progress(len(chunk))
-        at += len(chunk)
+        place = chunk[-1].place
     return outcome
+
+
+class Pace:
+    """How many rows a commit has, so that other writers of the user wait for no longer than LOCKED.
+
+    most: 1 to 10,000.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rows = min(most, FIRST)
+
+    def keep(self, rows: int, locked: float) -> None:
+        """Go by what the last commit took, in seconds; one that stored nothing says nothing."""
+        if locked:
+            fitting = int(rows * min(2.0, LOCKED / locked))
+            self.rows = min(self.most, max(LEAST, fitting))
 
 
 def make_ready(job: Job) -> None:
     """Make the user where it is new, if the rows can be stored. Raises BadFile and Refused."""
     if job.makes_user:
-        planned(job)
-        make_user(job.user)
+        make_user(job.user, planned(job))
 
 
-def make_user(user: User) -> None:
+def make_user(user: User, plan: Plan) -> None:
     """Store a new user. Raises Refused where somebody was quicker."""
     try:
         with transaction.atomic():
             user.save()
+            plan.version = version_of(user.pk)
     except IntegrityError as error:
         said = f"The user {user.username!r} was made by somebody else just now; try again."
         raise Refused(said) from error
 
 
-def set_currency(job: Job) -> None:
+def set_currency(job: Job, plan: Plan) -> None:
     """Let the user's amounts be in the currency of the file."""
     if not job.currency:
         return
-    with open_book(job.user.pk):
+    with open_book(job.user.pk) as book:
+        held = plan.holds(book.ledger)
         profile = job.user.profile
         # Under the lock: save() writes every column, also those that others have changed meanwhile.
         profile.refresh_from_db()
         if profile.currency != job.currency:
             profile.currency = job.currency
             profile.save()
+    plan.goes_on(book.ledger, held=held)
 
 
 def planned_again(job: Job) -> Plan:
@@ -161,10 +187,9 @@ def planned_again(job: Job) -> Plan:
 
 def check_room(job: Job, plan: Plan) -> None:
     """Raises Refused where there would be too many categories or thresholds, or two of one."""
-    check_types(job, plan)
+    check_types(job)
     # Rows that are there already bring no category back, whatever it is called by now.
-    coming = (Fate.NEW, Fate.DELETED) if job.restoring else (Fate.NEW,)
-    wanted = {step.row.category for step in plan.steps if step.fate in coming}
+    wanted = job.rows.categories(Batch(0, plan, job.restoring).coming)
     wanted |= {line.category for line in job.budget}
     if job.makes_user:
         needed = {fold(name) for name in (UNCATEGORISED, *wanted)}
@@ -180,12 +205,12 @@ def check_room(job: Job, plan: Plan) -> None:
             raise Refused(f"{count} {name} would be needed; a user has at most {model.MAX_A_USER}.")
 
 
-def check_types(job: Job, plan: Plan) -> None:
+def check_types(job: Job) -> None:
     """Raises Refused where rows have a type of the user's own that is not there."""
     known = {slug for slug, _, _ in BUILTIN_TYPES}
     if not job.makes_user:
         known |= set(TransactionType.objects.filter(user=job.user).values_list("slug", flat=True))
-    if missing := sorted({step.row.type for step in plan.steps} - known):
+    if missing := sorted(job.rows.types() - known):
         raise Refused(f"There is no transaction type {', '.join(missing)}; make it first.")
 
 

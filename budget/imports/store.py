@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import lru_cache
+from time import perf_counter
+from typing import NamedTuple, TypeVar
 
 from django.db import OperationalError, transaction
 
-from budget.engine import Flipped, open_book, record_transactions
-from budget.imports.pairing import Fate, Rows, Step, imported_as, look_up
+from budget.engine import Book, Flipped, open_book
+from budget.engine.bulk import NewRow, store_rows
+from budget.engine.writes import take_back_ids
+from budget.imports.identity import imported_as
+from budget.imports.pairing import Plan, imported_of, look_up
 from budget.imports.rows import BudgetLine
+from budget.imports.spool import Fate, Step
 from budget.models import (
     Category,
     Cause,
@@ -25,8 +31,9 @@ from budget.models import (
     TransactionType,
 )
 from budget.models.imports import columns_kept
+from budget.models.money import from_minor
 from lib.errors import PASSING, code_of
-from lib.text import fold
+from lib.text import fold, search_key
 
 ATTEMPTS = 3
 
@@ -40,6 +47,7 @@ class Outcome:
     updated: in words, a line for each row. deleted: the lines whose rows stay deleted. followed:
     the names of categories by names that the files have for them, where they were renamed.
     first_row, last_row: the lowest and the highest id of what was stored.
+    locked: for how many seconds a commit has held the lock, at most.
     """
 
     stored: int = 0
@@ -53,6 +61,7 @@ class Outcome:
     thresholds_made: list[str] = field(default_factory=list)
     thresholds_updated: list[str] = field(default_factory=list)
     flipped: Flipped = field(default_factory=Flipped)
+    locked: float = 0.0
 
     def absorb(self, other: Outcome) -> None:
         """Add what a later step has done."""
@@ -66,6 +75,7 @@ class Outcome:
         self.thresholds_made += other.thresholds_made
         self.thresholds_updated += other.thresholds_updated
         self.flipped.flips += other.flipped.flips
+        self.locked = max(self.locked, other.locked)
 
     def span(self, *ids: int | None) -> None:
         """Let the first and the last row be so that these are between them."""
@@ -74,7 +84,11 @@ class Outcome:
             self.first_row, self.last_row = min(known), max(known)
 
 
-@dataclass(frozen=True)
+class Stale(Exception):
+    """Somebody stored or deleted what the plan counted on; the chunk has to be planned again."""
+
+
+@dataclass
 class Batch:
     """What all chunks of an import have in common.
 
@@ -84,26 +98,27 @@ class Batch:
     """
 
     user_id: int
+    plan: Plan
     restoring: bool = False
     import_id: int | None = None
     note: Callable[[Outcome], object] | None = None
 
+    @property
+    def coming(self) -> tuple[Fate, ...]:
+        return (Fate.NEW, Fate.DELETED) if self.restoring else (Fate.NEW,)
 
-class Stale(Exception):
-    """Somebody stored or deleted what the plan counted on; the chunk has to be planned again."""
 
-
-def still_missing(user_id: int, steps: Sequence[Step], restoring: bool) -> Rows:
+def still_missing(batch: Batch, steps: Sequence[Step]) -> list[Step]:
     """The rows of steps that nobody has stored since they were planned; under the lock.
 
     Raises Stale where another row has taken an external_id, or where the row was deleted.
     """
-    found = look_up(user_id, [step.external_id for step in steps])
-    there = {one.external_id: one for one in found if not (one.deleted and restoring)}
+    found = look_up(batch.user_id, [step.external_id for step in steps])
+    there = {one.external_id: one for one in found if not (one.deleted and batch.restoring)}
     for step in steps:
         if (one := there.get(step.external_id)) and (one.deleted or not one.came_of(step.row)):
             raise Stale
-    return [(step.external_id, step.row) for step in steps if step.external_id not in there]
+    return [step for step in steps if step.external_id not in there]
 
 
 def store_chunk(batch: Batch, steps: Sequence[Step]) -> Outcome:
@@ -125,60 +140,85 @@ def store_chunk(batch: Batch, steps: Sequence[Step]) -> Outcome:
 
 
 def do_steps(batch: Batch, steps: Sequence[Step]) -> Outcome:
-    user_id, restoring = batch.user_id, batch.restoring
-    coming = (Fate.NEW, Fate.DELETED) if restoring else (Fate.NEW,)
-    planned = [step for step in steps if step.fate in coming]
+    planned = [step for step in steps if step.fate in batch.coming]
     updated = [step for step in steps if step.fate == Fate.UPDATED]
     outcome = Outcome(present=len(steps) - len(planned) - len(updated))
-    if not restoring:
-        outcome.deleted = [step.row.line for step in steps if step.fate == Fate.DELETED]
+    if not batch.restoring:
+        outcome.deleted = [step.line for step in steps if step.fate == Fate.DELETED]
         outcome.present -= len(outcome.deleted)
     if not planned and not updated:
         return outcome
+    # Whatever hangs on no other row is done before the lock is taken.
+    prepared = {step.id: prepare(step) for step in planned}
     # With a savepoint: in a rehearsal, too, what opens too many alerts is tried again in halves.
-    with transaction.atomic(), open_book(user_id) as book:
+    with transaction.atomic(), open_book(batch.user_id) as book:
+        begun = perf_counter()
         # Only under the lock, as another import of the same rows may be at work.
-        new = still_missing(user_id, planned, restoring)
+        held = batch.plan.holds(book.ledger)
+        new = planned if held else still_missing(batch, planned)
         outcome.stored = len(new)
         outcome.present += len(planned) - len(new)
         # Read under the lock, again for each chunk: a merge may have come in between.
-        types = {type.slug: type for type in TransactionType.objects.filter(user_id=user_id)}
+        types = {type.slug: type for type in TransactionType.objects.filter(user=batch.user_id)}
         if new:
-            store_new(batch, new, types, outcome)
+            store_new(batch, book, [prepared[step.id] for step in new], types, outcome)
         for step in updated:
             update_row(batch, step, types, outcome)
         outcome.flipped.flips += book.flipped.flips
-        if batch.note is not None:
+        if batch.note:
             batch.note(outcome)
+    batch.plan.goes_on(book.ledger, held=held)
+    outcome.locked = perf_counter() - begun
     return outcome
 
 
+class Prepared(NamedTuple):
+    """A row as it will be stored, but for the ids of its category and type."""
+
+    step: Step
+    search: str
+    imported_as: str
+
+
+def prepare(step: Step) -> Prepared:
+    text, minor, slug, category, identity, *_ = step.told
+    said = imported_as(step.date, from_minor(minor), slug, text, category, identity)
+    return Prepared(step, search_of(text), said)
+
+
+search_of = lru_cache(maxsize=4096)(search_key)
+
+
 def store_new(
-    batch: Batch, new: Rows, types: Mapping[str, TransactionType], outcome: Outcome
+    batch: Batch,
+    book: Book,
+    new: Sequence[Prepared],
+    types: Mapping[str, TransactionType],
+    outcome: Outcome,
 ) -> None:
     """Store rows that are not there; under the lock."""
-    user_id = batch.user_id
-    categories = find_categories(user_id, (row.category for _, row in new), outcome)
-    built = [
-        Transaction(
-            user_id=user_id,
-            date=row.date,
-            category=categories[fold(row.category)],
-            description=row.description,
-            amount=row.amount,
-            type=types[row.type],
-            external_id=external_id,
-            imported_as=imported_as(row),
-            import_id=batch.import_id,
+    if batch.restoring:
+        given = [one.step.external_id for one in new]
+        if batch.import_id is not None:
+            ImportChange.objects.keep_restored(batch.user_id, batch.import_id, given)
+        take_back_ids(batch.user_id, given)
+    names = dict.fromkeys(one.step.told.category for one in new)
+    categories = {
+        name: category.pk
+        for name, category in find_categories(batch.user_id, names, outcome).items()
+    }
+    type_ids = {slug: type.pk for slug, type in types.items()}
+    rows = []
+    for (external_id, _, _, _, day, _, told), search, said in new:
+        text, minor, slug, category, *_ = told
+        ids_of = categories[category], type_ids[slug]
+        rows.append(
+            NewRow(
+                day, ids_of[0], text, search, minor, ids_of[1], external_id, said, batch.import_id
+            )
         )
-        for external_id, row in new
-    ]
-    if batch.restoring and batch.import_id is not None:
-        ImportChange.objects.keep_restored(
-            user_id, batch.import_id, [external_id for external_id, _ in new]
-        )
-    stored = record_transactions(user_id, built, Cause.IMPORT, restoring=batch.restoring)
-    outcome.span(*(row.pk for row in stored))
+    ids = store_rows(book, rows, Cause.IMPORT)
+    outcome.span(ids[0], ids[-1])
 
 
 def update_row(
@@ -198,7 +238,7 @@ def update_row(
     before, told = columns_kept(row), step.row
     row.date, row.amount, row.description = told.date, told.amount, told.description
     row.type = types[told.type]
-    row.imported_as = imported_as(told, stored.said)
+    row.imported_as = f"{imported_of(told)}{stored.said}"
     row.save(cause=Cause.IMPORT)
     if batch.import_id is not None:
         ImportChange.objects.create(
@@ -240,7 +280,7 @@ class Names:
 
 
 def find_categories(user_id: int, names: Iterable[str], outcome: Outcome) -> dict[str, Category]:
-    """The user's categories by folded name, those made that are not there; under the lock."""
+    """The user's categories by name, those made that are not there; under the lock."""
     known = Names(user_id)
     found: dict[str, Category] = {}
     for name in dict.fromkeys(names):
@@ -250,28 +290,30 @@ def find_categories(user_id: int, names: Iterable[str], outcome: Outcome) -> dic
             outcome.categories.append(category.name)
         elif category.key != fold(name):
             outcome.followed[name] = category.name
-        found[fold(name)] = category
+        found[name] = category
     return found
 
 
-def store_budget(user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
+def store_budget(plan: Plan, user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
     """Make or update the monthly threshold of each line, in one commit.
 
     A line's threshold is the monthly one of the category that bears a name of it: a second import
     finds it and sets its amount, and leaves its levels and whether it is enabled as they
     are. A threshold that a user has made under another name is never touched.
     """
-    return trying(lambda: set_thresholds(user_id, lines))
+    return trying(lambda: set_thresholds(plan, user_id, lines))
 
 
-def set_thresholds(user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
+def set_thresholds(plan: Plan, user_id: int, lines: Sequence[BudgetLine]) -> Outcome:
     outcome = Outcome()
     with open_book(user_id) as book:
+        held = plan.holds(book.ledger)
         categories = find_categories(user_id, (line.category for line in lines), outcome)
         known = budget_thresholds(user_id, Names(user_id))
         for line in lines:
-            category = categories[fold(line.category)]
+            category = categories[line.category]
             set_threshold(known.get(category.pk), category, line, outcome)
+    plan.goes_on(book.ledger, held=held)
     outcome.flipped.flips += book.flipped.flips
     return outcome
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +19,11 @@ from budget.imports import mint
 from budget.imports.csv_table import open_text, read_header, read_records
 from budget.imports.detect.layout import detect
 from budget.imports.formats import camt, coda, excel, mt940, norma43, ofx, own, qif
-from budget.imports.identity import external_ids
 from budget.imports.mapped import MappedReader
-from budget.imports.mapping import Mapping
+from budget.imports.mapping import Mapping as Layout
 from budget.imports.reading import Choice, Hints, Question, Reading, Unclear
 from budget.imports.rows import MOST_BAD, BadFile, BadLine, Item, LeftOut, Note, ParsedRow
+from budget.imports.spool import Spool
 
 
 class Format(Protocol):
@@ -67,11 +67,11 @@ class Export:
     """
 
     title: str
-    rows: list[tuple[str, ParsedRow]]
+    rows: Spool
     left_out: list[LeftOut]
     notes: list[str]
     currency: str = ""
-    layout: Mapping | None = None
+    layout: Layout | None = None
 
 
 def understand(path: Path, hints: Hints) -> Reading:
@@ -149,14 +149,15 @@ def read_export(path: Path, hints: Hints | None = None, currency: str | None = N
     """
     hints = hints or Hints()
     reading = understand(path, hints)
-    rows: list[ParsedRow] = []
+    rows = Spool(reading.prefix)
     bad: list[BadLine] = []
     more = 0
     left_out: list[LeftOut] = []
     notes: list[str] = []
     for item in reading.items:
         if isinstance(item, ParsedRow):
-            rows.append(item)
+            if not bad:
+                rows.add(item)
         elif isinstance(item, LeftOut):
             left_out.append(item)
         elif isinstance(item, Note):
@@ -167,53 +168,43 @@ def read_export(path: Path, hints: Hints | None = None, currency: str | None = N
             more += 1
     if bad:
         raise BadFile(bad, more)
-    rows, others, currency = of_one_currency(rows, hints.answers.get("currency"), currency)
-    rows.sort(key=lambda row: (row.date, row.line))
-    keyed = list(zip(external_ids(reading.prefix, rows), rows, strict=True))
-    return Export(reading.title, keyed, [*left_out, *others], notes, currency, reading.layout)
+    currency = currency_of(rows, hints.answers.get("currency"), currency)
+    others = [
+        LeftOut(line, f"in {other}, not in {currency}") for line, other in rows.leave(currency)
+    ]
+    rows.finish()
+    return Export(reading.title, rows, [*left_out, *others], notes, currency, reading.layout)
 
 
-def of_one_currency(
-    rows: list[ParsedRow], wanted: str | None, users: str | None
-) -> tuple[list[ParsedRow], list[LeftOut], str]:
-    """The rows of one currency, those left out as they are in others, and which one it is.
+def currency_of(rows: Spool, wanted: str | None, users: str | None) -> str:
+    """The currency of the rows that are kept, "" where no row names one.
 
     Amounts in two currencies are never added up. wanted: the one that was asked for. users: the
     user's. Raises BadFile where the file is in another, Unclear where it has several.
     """
-    first: dict[str, ParsedRow] = {}
-    for row in rows:
-        if row.currency:
-            first.setdefault(row.currency, row)
+    found = rows.currencies
     wanted = wanted.upper() if wanted else None
     if wanted and users and wanted != users:
         raise BadFile([BadLine(1, f"--currency {wanted}: the user's amounts are in {users}")])
-    if wanted and first and wanted not in first:
+    if wanted and found and wanted not in found:
         raise BadFile(
-            [BadLine(1, f"--currency {wanted}: the file has {' and '.join(sorted(first))}")]
+            [BadLine(1, f"--currency {wanted}: the file has {' and '.join(sorted(found))}")]
         )
-    if not wanted and users and (other := next((c for c in first if c != users), None)):
-        count = sum(row.currency not in ("", users) for row in rows)
+    if not wanted and users and (other := next((c for c in found if c != users), None)):
+        count = sum(count for code, (count, _) in found.items() if code != users)
         said = (
-            f"{count} of {len(rows)} rows are in another currency than the user's, {users}: this "
+            f"{count} of {rows.length} rows are in another currency than the user's, {users}: this "
             f"one is in {other}; --currency {users} leaves them out"
         )
-        raise BadFile([BadLine(first[other].line, said)])
-    if not wanted and len(first) > 1:
-        raise Unclear([currency_question(rows, first)])
-    one = wanted or users or next(iter(first), "")
-    others = [
-        LeftOut(row.line, f"in {row.currency}, not in {one}")
-        for row in rows
-        if row.currency not in ("", one)
-    ]
-    return [row for row in rows if row.currency in ("", one)], others, one if first else ""
+        raise BadFile([BadLine(found[other][1].line, said)])
+    if not wanted and len(found) > 1:
+        raise Unclear([currency_question(found)])
+    return (wanted or users or next(iter(found))) if found else ""
 
 
-def currency_question(rows: list[ParsedRow], first: dict[str, ParsedRow]) -> Question:
+def currency_question(found: Mapping[str, tuple[int, ParsedRow]]) -> Question:
     choices = []
-    for code, row in sorted(first.items()):
-        count = sum(each.currency == code for each in rows)
+    for code, (count, row) in sorted(found.items()):
         reading = f"{count} rows, such as line {row.line}: {row.date}, {row.amount} {code}"
         choices.append(Choice(code, f"{reading}, {row.description}"))
     asks = (

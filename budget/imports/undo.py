@@ -13,6 +13,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from budget.engine import Book
+from budget.engine.bulk import remove_rows
 from budget.models import (
     Category,
     Cause,
@@ -40,7 +41,8 @@ def undo(book: Book, found: Import) -> None:
         check(found)
     changes = list(ImportChange.objects.filter(user_id=found.user_id, imported=found))
     refuse_dependants(found, changes)
-    remove_rows(found)
+    # Their external_ids may come back with another import.
+    remove_rows(book, rows_of(found), Cause.IMPORT)
     for change in changes:
         if change.kind == ChangeKind.UPDATED:
             put_back(change)
@@ -111,16 +113,6 @@ def named(rows: list[Transaction]) -> str:
         words.append(f"{more} more")
     text = ", ".join(words)
     return f"Transaction {text} was" if len(rows) == 1 else f"Transactions {text} were"
-
-
-def remove_rows(found: Import) -> None:
-    """Delete the rows, and let their external_ids come back with another import."""
-    rows = rows_of(found)
-    ids = [one for one in rows.values_list("external_id", flat=True) if one is not None]
-    rows.delete()
-    for at in range(0, len(ids), IDS_A_QUERY):
-        some = ids[at : at + IDS_A_QUERY]
-        DeletedId.objects.filter(user_id=found.user_id, external_id__in=some).delete()
 
 
 def put_back(change: ImportChange) -> None:

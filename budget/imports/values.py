@@ -89,6 +89,7 @@ def is_blank(text: str) -> bool:
     return not text or text in DASHES
 
 
+@lru_cache(maxsize=16384)
 def parse_amount(text: str) -> Decimal:
     """An amount such as 1,247.44 from 0 to 999999999999.99. Raises ValueError."""
     if not text:
@@ -334,6 +335,7 @@ def parse_description(text: str) -> str:
     return description
 
 
+@lru_cache(maxsize=4096)
 def cut_description(text: str) -> tuple[str, bool]:
     """A description on one line, and whether it was cut to the 500 characters that fit."""
     description = tidy(text)

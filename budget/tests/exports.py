@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from unittest.mock import DEFAULT, Mock, patch
 
-from budget.engine import record_transactions
+from budget.engine.bulk import store_rows
 from budget.imports import store
 from budget.models import Alert, Transaction
 
@@ -96,4 +96,4 @@ def row_states(username: str) -> list[RowState]:
 def interrupted() -> AbstractContextManager[Mock]:
     """Let an import be interrupted at its third chunk."""
     ends = [DEFAULT, DEFAULT, KeyboardInterrupt]
-    return patch.object(store, "record_transactions", wraps=record_transactions, side_effect=ends)
+    return patch.object(store, "store_rows", wraps=store_rows, side_effect=ends)

@@ -443,7 +443,7 @@ MUTANTS = {
         chapters.spending, _taken_for("gt", "gte"), in_modules("range_of", JUDGEMENT, RULES)
     ),
     "a bulk entry is not evaluated": Mutant(
-        chapters.spending, _never, (f"{WRITES}.evaluate_rows",)
+        chapters.spending, _never, (f"{ENGINE}.bulk.evaluate_rows",)
     ),
     "new settings are not applied": Mutant(
         chapters.spending, _never, (f"{WRITES}.profile_written",)

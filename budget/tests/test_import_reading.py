@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget.imports import BadFile, Export, read_budget, read_export
-from budget.imports.identity import external_ids
 from budget.imports.rows import ParsedRow
+from budget.imports.spool import Spool
 from budget.imports.values import parse_amount
 from budget.tests.exports import FULL, SHORT, Line, line, write_csv
 
@@ -382,6 +382,8 @@ few_rows = st.lists(
         type=st.just("expense"),
         category=st.sampled_from(["Food", "Coffee"]),
         identity=st.sampled_from(["a", "b"]),
+        external_id=st.none(),
+        stored_as=st.none(),
     ),
     max_size=12,
 )
@@ -389,7 +391,7 @@ few_rows = st.lists(
 
 @given(few_rows)
 def test_every_row_has_an_id_of_its_own(found: list[ParsedRow]) -> None:
-    assert len(set(external_ids("mint", found))) == len(found)
+    assert len(dict(Spool("mint", found))) == len(found)
 
 
 def said(pairs: Iterable[tuple[str, ParsedRow]]) -> list[tuple[str, str, str, Decimal]]:
@@ -402,8 +404,7 @@ def test_the_order_of_lines_does_not_decide_which_row_has_which_id(
 ) -> None:
     shuffled = list(found)
     random.shuffle(shuffled)
-    before = said(zip(external_ids("mint", found), found, strict=True))
-    assert said(zip(external_ids("mint", shuffled), shuffled, strict=True)) == before
+    assert said(Spool("mint", shuffled)) == said(Spool("mint", found))
 
 
 @given(few_rows, st.data())
@@ -411,8 +412,7 @@ def test_a_longer_export_gives_the_rows_of_a_shorter_one_the_same_ids(
     found: list[ParsedRow], data: st.DataObject
 ) -> None:
     shorter = data.draw(st.integers(0, len(found)))
-    ids = external_ids("mint", found)
-    assert set(external_ids("mint", found[:shorter])) <= set(ids)
+    assert set(dict(Spool("mint", found[:shorter]))) <= set(dict(Spool("mint", found)))
 
 
 def budget_faults(path: Path, content: str) -> list[tuple[int, str]]:

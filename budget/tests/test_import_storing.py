@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +28,7 @@ from hypothesis import strategies as st
 from budget.engine import merge_categories, reconcile
 from budget.imports import Job, read_export, run, store
 from budget.imports.pairing import Plan
+from budget.imports.spool import Spool
 from budget.models import (
     Alert,
     AlertEvent,
@@ -441,8 +441,8 @@ def test_an_alert_that_opens_and_resolves_within_an_import_is_not_reported(
     limit(alice, "100", of="Groceries")
     # No format read so far has refunds; a type of the reader's rows is all that it takes.
     export = read_export(write_csv(tmp_path / "e.csv", [line(amount="90"), line(amount="20")]))
-    (first, spent), (second, back) = sorted(export.rows, key=lambda item: -item[1].amount)
-    rows = [(first, spent), (second, replace(back, type="refund"))]
+    spent, back = (row for _, row in export.rows)
+    rows = Spool("mint", [spent, back._replace(type="refund")])
     report = run(Job(alice, rows, chunk=1), lambda rows: None)
     assert (report.opened.count, report.resolved.count) == (0, 0)
     assert Alert.objects.get().status == AlertStatus.RESOLVED
@@ -482,7 +482,7 @@ def test_a_chunk_is_tried_again_where_that_can_help(tmp_path: Path, code: str, t
         calls.append(1)
         raise passing_error(code)
 
-    with patch.object(store, "record_transactions", failing):
+    with patch.object(store, "store_rows", failing):
         said = refused(write_csv(tmp_path / "e.csv", MONTHS))
     assert said.startswith("The database gave up: canceling statement")
     assert len(calls) == tries

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -320,14 +318,9 @@ def perform(job: Job, keeping: Keeping | None, name: str) -> Report:
 
 def readings(export: Export, at_most: int) -> Iterator[str]:
     """How the file was read: sums to compare with, and some rows in its order."""
-    rows = [row for _, row in export.rows]
-    count = Counter(row.type for row in rows)
-    sums = [
-        f"{count[slug]} {slug} {sum((row.amount for row in rows if row.type == slug), Decimal())}"
-        for slug in sorted(count)
-    ]
+    sums = [f"{count} {slug} {amount}" for slug, count, amount in export.rows.sums()]
     yield f"Read as:     {', '.join(sums) or 'nothing'}"
-    for row in sorted(rows, key=lambda row: row.line)[:at_most]:
+    for row in export.rows.first(at_most):
         said = (str(row.date), f"{row.amount} {row.type}", row.category, row.description)
         yield f"  line {row.line}: {', '.join(filter(None, said))}"
 
@@ -346,9 +339,9 @@ def summary(export: Export, report: Report) -> Iterator[str]:
         yield f"Deleted:     {count} deleted before stay so (--restore-deleted); on line"
         yield from wrapped(first_of(outcome.deleted))
     yield from left_out(export.left_out)
-    if cut := [row.line for _, row in export.rows if row.cut]:
+    if cut := export.rows.cut:
         yield f"Cut:         {len(cut)} descriptions to {DESCRIPTION_LENGTH} characters; on line"
-        yield from wrapped(first_of(sorted(cut)))
+        yield from wrapped(first_of(cut))
     yield f"Categories:  {len(outcome.categories)} made"
     yield from wrapped(outcome.categories)
     for name, now in sorted(outcome.followed.items()):
@@ -384,6 +377,5 @@ def wrapped(items: Sequence[str]) -> list[str]:
 
 def dates(export: Export) -> str:
     """The first and the last day of the rows; "" without rows."""
-    if not export.rows:
-        return ""
-    return f", {export.rows[0][1].date} to {export.rows[-1][1].date}"
+    days = export.rows.days()
+    return f", {days[0]} to {days[1]}" if days else ""
