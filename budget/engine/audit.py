@@ -87,7 +87,7 @@ def suspects(ledgers: Ledgers) -> set[int]:
     users = list(ledgers)
     if not users:
         return set()
-    sql.with_memory()
+    sql.run(sql.for_sets())
     rules = read_rules(users)
     found = other_calendars(ledgers)
     for statement in (sql.wrong_days(users), sql.wrong_months(users), sql.wrong_events(users)):

@@ -585,12 +585,26 @@ SELECT user_id, id, threshold_id, revision, period_start, subject, level FROM bu
 WHERE user_id IN ({users}) AND status = 'open' AND kind <> 'custom' AND period_start IN ({starts})
 """
 
-# The ledgers that are behind in a zone and that nobody else is writing to, as they will be.
+# The first ledgers of a zone that are behind, with their versions.
+BEHIND = """
+SELECT user_id, version FROM budget_ledger
+WHERE time_zone = %s AND as_of < %s AND user_id > %s ORDER BY user_id LIMIT %s
+"""
+# Those of some users that are behind and that nobody else is writing to, as they will be.
 LOCK_BEHIND = """
 SELECT {columns} FROM budget_ledger
-WHERE time_zone = %s AND as_of < %s AND user_id > %s ORDER BY user_id LIMIT %s{skip}
+WHERE user_id IN ({users}) AND time_zone = %s AND as_of < %s ORDER BY user_id{skip}
 """
 MOVE = "UPDATE budget_ledger SET version = version + 1, as_of = %s WHERE user_id IN ({users})"
+# Leaves out those that are being written to, and those that were since they were looked at.
+MOVE_UNCHANGED = """
+WITH seen (pk, seen_version) AS (VALUES {seen}), free AS MATERIALIZED (
+  SELECT user_id FROM budget_ledger WHERE user_id IN ({users}) ORDER BY user_id{skip}
+)
+UPDATE budget_ledger SET version = version + 1, as_of = %s FROM seen
+WHERE user_id = pk AND version = seen_version AND user_id IN (SELECT user_id FROM free)
+RETURNING user_id
+"""
 
 # Spending and income of any spans, each made of rows of one grain, by category or type.
 SUMMARY = """
@@ -626,15 +640,33 @@ def sums_of_many(rows: Sequence[Summed], tree: str = "") -> str:
     )
 
 
-def lock_behind(zone: str, today: date, after: int, count: int) -> list[LedgerState]:
-    """Lock the first ledgers of a zone that are behind, ascending by user, from a user on.
+def behind(zone: str, today: date, after: int, count: int) -> dict[int, int]:
+    """The versions of the first ledgers of a zone that are behind, ascending by user, from a user
+    on."""
+    return dict(run([(BEHIND, [zone, today, after, count])]))
+
+
+def lock_behind(users: Iterable[int], zone: str, today: date) -> list[LedgerState]:
+    """Lock the ledgers of some users, ascending, that are in a zone and behind.
 
     Without waiting: a writer that holds a ledger brings its day up to date itself. As they are, but
     for the version, which move_ledgers() counts.
     """
     columns = ("version + 1" if name == "version" else name for name in STATE)
-    statement = LOCK_BEHIND.format(columns=", ".join(columns), skip=skip_locked())
-    return [LedgerState.from_row(row) for row in run([(statement, [zone, today, after, count])])]
+    statement = LOCK_BEHIND.format(
+        columns=", ".join(columns), users=ids_of(users), skip=skip_locked()
+    )
+    return [LedgerState.from_row(row) for row in run([(statement, [zone, today])])]
+
+
+def move_unchanged(seen: Mapping[int, int], today: date) -> set[int]:
+    """Bring the ledgers that still have the version they were seen at to a day; whose."""
+    if not seen:
+        return set()
+    statement = MOVE_UNCHANGED.format(
+        seen=rows_of_text(seen.items()), users=ids_of(seen), skip=skip_locked()
+    )
+    return {user_id for (user_id,) in run([(statement, [today])])}
 
 
 def move_ledgers(ledgers: Sequence[LedgerState], today: date) -> None:
@@ -737,6 +769,7 @@ WITH term (threshold_id, days, category, what) AS MATERIALIZED (VALUES {terms})
 SELECT DISTINCT a.user_id
 FROM budget_alert a JOIN budget_ledger l ON l.user_id = a.user_id
 LEFT JOIN budget_transaction t ON t.id = a.transaction_id AND t.user_id = a.user_id
+AND t.user_id IN ({users})
 LEFT JOIN budget_transactiontype y ON y.id = t.type_id
 WHERE a.user_id IN ({users}) AND a.status = 'open' AND a.kind <> 'custom'
 AND a.transaction_id IS NOT NULL AND NOT EXISTS (
@@ -802,6 +835,7 @@ SELECT DISTINCT user_id FROM (
   {tomorrow}, 1
   FROM single JOIN budget_transaction t
   ON t.user_id = single.user_id AND t.amount >= single.lo AND t.amount <= single.hi
+  AND t.user_id IN ({users})
   JOIN budget_transactiontype y ON y.id = t.type_id AND y.effect = single.effect
   WHERE single.category IN (0, t.category_id)
   UNION ALL
@@ -845,10 +879,20 @@ def note_checked(versions: Mapping[int, int], now: datetime) -> set[int]:
     return {user_id for (user_id,) in run([(statement, [at])])}
 
 
-def with_memory() -> None:
-    """Let the statements of this transaction sort and group in memory what a slice takes."""
-    if connection.vendor == "postgresql":
-        run([("SET LOCAL work_mem = '64MB'", [])])
+# Of a transaction whose statements go through the rows of many users. PostgreSQL cannot tell how
+# many rows come of VALUES, takes them for few, and would sort where it should hash.
+SETTINGS = (
+    "work_mem = '64MB'",
+    "jit = off",
+    "max_parallel_workers_per_gather = 0",
+    "enable_sort = off",
+)
+
+
+def for_sets() -> list[Step]:
+    """What comes first in a transaction that compares whole sets, so that it does so in memory."""
+    settings = SETTINGS if connection.vendor == "postgresql" else ()
+    return [(f"SET LOCAL {setting}", []) for setting in settings]
 
 
 def wrong_days(users: Collection[int]) -> str:
@@ -950,6 +994,17 @@ FIRST_MONDAY = "1900-01-01"
 def rest_of(number: str, by: str) -> str:
     """The rest of a division; the sign for it would be taken for a placeholder."""
     return f"{number} - {number} / {by} * {by}"
+
+
+def day_text(day: date) -> str:
+    return f"DATE '{day}'" if connection.vendor == "postgresql" else f"'{day}'"
+
+
+def each_of(column: str) -> str:
+    """The values of a JSON array, as e.value."""
+    if connection.vendor == "postgresql":
+        return f"jsonb_array_elements_text({column}) AS e (value)"
+    return f"json_each({column}) AS e"
 
 
 def days_later(day: str, days: str) -> str:

@@ -7,7 +7,7 @@ up to date is skipped. A read or a write by a user does the same for that user.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from django.utils import timezone
 from budget.engine import sql
 from budget.engine.commit import write_flips
 from budget.engine.evaluate import move_day
+from budget.engine.quiet import quiet
 from budget.engine.rules import read_rules_of_day, rules_of
 from budget.engine.tips import first_days, give_tips, left_tips
 from budget.engine.totals import read_totals_of
@@ -63,16 +64,13 @@ def tick(*, batch: int = USERS_A_COMMIT, progress: Progress | None = None) -> in
     progress = progress or no_progress
     for zone, today in days().items():
         last = 0
-        while True:
-            with transaction.atomic():
-                ledgers = sql.lock_behind(zone, today, last, batch)
-                if ledgers:
-                    move(ledgers, today)
-            if not ledgers:
-                break
-            last = ledgers[-1].user_id
-            moved += len(ledgers)
-            progress(len(ledgers))
+        while seen := sql.behind(zone, today, last, batch):
+            last = max(seen)
+            for step in (move_quiet, move_judged):
+                if done := step(seen, zone, today):
+                    moved += len(done)
+                    progress(len(done))
+                    seen = {pk: version for pk, version in seen.items() if pk not in done}
         if left := move_left(zone, today):
             moved += left
             progress(left)
@@ -98,6 +96,21 @@ def move_left(zone: str, today: date) -> int:
         with open_book(user_id) as book:
             move_day(book)
     return len(ids)
+
+
+def move_quiet(seen: Mapping[int, int], zone: str, today: date) -> Collection[int]:
+    """Move the users for whom the day changes nothing; seen: versions, read before the look."""
+    still = quiet(seen, zone, today) if seen else ()
+    return sql.move_unchanged({pk: seen[pk] for pk in seen if pk in still}, today)
+
+
+def move_judged(seen: Mapping[int, int], zone: str, today: date) -> Collection[int]:
+    """Judge users under the lock, but for those that others hold."""
+    with transaction.atomic():
+        ledgers = sql.lock_behind(seen, zone, today) if seen else []
+        if ledgers:
+            move(ledgers, today)
+    return [ledger.user_id for ledger in ledgers]
 
 
 def move(ledgers: Sequence[LedgerState], today: date) -> None:

@@ -379,6 +379,10 @@ def _tick_forgets(real: Function) -> Function:
     return pairs_of_day
 
 
+def _all_quiet(real: Function) -> Function:
+    return lambda users, zone, today: set(users)
+
+
 # Answers
 
 
@@ -569,6 +573,9 @@ MUTANTS = {
     ),
     "the tick forgets users with periods that end": Mutant(
         chapters.verbs_and_days, _tick_forgets, (f"{ENGINE}.tick.pairs_of_day",)
+    ),
+    "the tick takes everybody's day for a quiet one": Mutant(
+        chapters.verbs_and_days, _all_quiet, (f"{ENGINE}.tick.quiet",)
     ),
     "an explanation leaves out refunds": Mutant(
         chapters.spending, _no_refunds, (f"{ANSWERS}.explain.types_of",)
