@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # SQLSTATEs of PostgreSQL: serialization_failure and deadlock_detected, and lock_not_available.
 DEADLOCKS = frozenset({"40001", "40P01"})
@@ -32,6 +32,17 @@ class TooManyAlerts(Exception):
     """One write would open more alerts than one commit may hold; HTTP 422."""
 
 
+class LedgersHeld(Exception):
+    """Other writers held the ledgers of some users for as long as a command waited for them.
+
+    Everybody else is done.
+    """
+
+    def __init__(self, user_ids: Sequence[int]) -> None:
+        super().__init__(f"{len(user_ids)} ledgers were being written to all the time.")
+        self.user_ids = tuple(user_ids)
+
+
 class UnsignalledWrite(TypeError):
     """A write that no signal announces, so no alert could follow it."""
 
@@ -44,6 +55,11 @@ class SavepointInBook(RuntimeError):
             "Open the book inside of the savepoint: going back to one that is younger would leave "
             "the book ahead of the ledger row."
         )
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether a write that another one kept out can succeed a moment later."""
+    return code_of(error) in PASSING or "database is locked" in str(error)
 
 
 def code_of(error: BaseException) -> str | int | None:

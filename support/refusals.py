@@ -16,7 +16,7 @@ from django.utils.html import format_html
 
 from budget.engine import Book
 from budget.models import Alert, Conflict, LedgerOverflow, TooManyAlerts
-from lib.errors import PASSING, code_of
+from lib.errors import is_busy
 from support.links import link, list_link, page_url
 
 M = TypeVar("M", bound=models.Model)
@@ -48,11 +48,6 @@ def reason(error: Exception) -> ValidationError:
         said = str(error.args[0]).splitlines()[0]
         return ValidationError(f"The database refused it, and nothing was saved: {said}")
     return ValidationError(str(error))
-
-
-def is_busy(error: OperationalError) -> bool:
-    """Whether the same write can succeed a moment later."""
-    return code_of(error) in PASSING or "database is locked" in str(error)
 
 
 class RefusingAdmin(admin.ModelAdmin[M]):

@@ -106,7 +106,7 @@ SHARE = (
     f"(amount * {PERCENT} + CASE WHEN operator IN ('{Operator.GTE}', '{Operator.LTE}') "
     "THEN 99 ELSE 0 END) / 100"
 )
-REACHED = {
+REACHED: dict[str, str] = {
     Operator.GTE: "total >= at",
     Operator.GT: "total > at",
     Operator.LTE: "total <= at",

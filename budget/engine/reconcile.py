@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
 from django.utils import timezone
 
 from budget.engine import rollups, sql
@@ -32,7 +32,8 @@ from budget.models import (
     Profile,
     Rollup,
 )
-from budget.models.ledger import Book, open_book
+from budget.models.ledger import LOCK_TIMEOUT, Book, open_book
+from lib.errors import LedgersHeld, is_busy
 
 FLIPS = (EventKind.OPENED, EventKind.RESOLVED)
 
@@ -62,20 +63,46 @@ def reconcile_users(
 
     A first look, which locks nothing, clears whole slices of users. Only who is not cleared is
     looked at again, under the ledger's lock. The ledger keeps when it was checked, and at which
-    version it was found, or made, right. It may be cut off at any time.
+    version it was found, or made, right. It may be cut off at any time. A user whose ledger another
+    writer holds too long is looked at again at the end; raises LedgersHeld for those still held.
     """
+    held: list[int] = []
     for at in range(0, len(user_ids), USERS_A_SLICE):
         part = user_ids[at : at + USERS_A_SLICE]
         # A repair also does what the day has left to do.
         cleared = in_order(part, of_today=repair) if sees_one_state() else {}
         note(cleared)
-        for user_id in part:
-            if user_id not in cleared:
-                yield user_id, look_again(user_id, repair=repair)
-                continue
-            if repair:
-                forget(user_id, cleared[user_id])
-            yield user_id, []
+        yield from each_free(part, cleared, held, repair=repair)
+    if held:
+        still: list[int] = []
+        yield from each_free(held, {}, still, repair=repair)
+        if still:
+            raise LedgersHeld(still)
+
+
+def each_free(
+    user_ids: Sequence[int], cleared: Mapping[int, int], held: list[int], *, repair: bool
+) -> Iterator[tuple[int, list[Drift]]]:
+    """The drifts of some users, of whom some are cleared at a version; held: gets who is passed
+    over."""
+    for user_id in user_ids:
+        try:
+            drifts = drifts_of(user_id, cleared.get(user_id), repair=repair)
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+            held.append(user_id)
+        else:
+            yield user_id, drifts
+
+
+def drifts_of(user_id: int, cleared: int | None, *, repair: bool) -> list[Drift]:
+    """cleared: the version at which the first look has found no drift, if it has."""
+    if cleared is None:
+        return look_again(user_id, repair=repair)
+    if repair:
+        forget(user_id, cleared)
+    return []
 
 
 def sees_one_state() -> bool:
@@ -116,9 +143,16 @@ def note(cleared: Mapping[int, int]) -> None:
 
 
 def wait_and_note(user_id: int, version: int) -> None:
-    """The same for one user, after the write that may be going on."""
+    """The same for one user, after the write that may be going on; not if that takes too long."""
     ledger = Ledger.objects.filter(user_id=user_id)
-    ledger.update(checked_at=timezone.now(), checked_version=version)
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                sql.run([(LOCK_TIMEOUT, [])])
+            ledger.update(checked_at=timezone.now(), checked_version=version)
+    except OperationalError as error:
+        if not is_busy(error):
+            raise
 
 
 def mend(user_id: int, *, keep: bool) -> tuple[list[Drift], int]:

@@ -12,19 +12,20 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db import models, transaction
+from django.db import OperationalError, models, transaction
 from django.utils import timezone
 
 from budget.engine import sql
 from budget.engine.commit import write_flips
-from budget.engine.evaluate import move_day
+from budget.engine.day import move_to_today
 from budget.engine.quiet import quiet
 from budget.engine.rules import read_rules_of_day, rules_of
 from budget.engine.tips import first_days, give_tips, left_tips
 from budget.engine.totals import read_totals_of
 from budget.judge.judgement import Flip, Identity, Pair, Rules, flips_of, pairs_of_day, sum_keys
 from budget.models import Alert, Ledger, LedgerState
-from budget.models.ledger import Book, local_day, open_book
+from budget.models.ledger import Book, local_day
+from lib.errors import LedgersHeld, is_busy
 
 USERS_A_COMMIT = 500
 
@@ -58,9 +59,10 @@ def tick(*, batch: int = USERS_A_COMMIT, progress: Progress | None = None) -> in
     """Bring every ledger up to its user's local date; how many were behind.
 
     batch: users a commit. progress: called with the number of users of each commit. One that cannot
-    be finished (killed, cut off) goes on where it stopped when it is called again.
+    be finished (killed, cut off) goes on where it stopped when it is called again. Raises
+    LedgersHeld, once all others are moved, for users whom other writers never let it move.
     """
-    moved = 0
+    moved, held = 0, list[int]()
     progress = progress or no_progress
     for zone, today in days().items():
         last = 0
@@ -71,9 +73,13 @@ def tick(*, batch: int = USERS_A_COMMIT, progress: Progress | None = None) -> in
                     moved += len(done)
                     progress(len(done))
                     seen = {pk: version for pk, version in seen.items() if pk not in done}
-        if left := move_left(zone, today):
-            moved += left
-            progress(left)
+        left = left_behind(zone, today)
+        held += move_each(left, progress)
+        moved += len(left)
+    if held:
+        held = move_each(held, progress)
+    if held:
+        raise LedgersHeld(held)
     return moved
 
 
@@ -88,14 +94,24 @@ def days() -> dict[str, date]:
     return {zone: local_day(zone, now) for zone in zones}
 
 
-def move_left(zone: str, today: date) -> int:
-    """Move, one by one, the ledgers that other writers held when their batch came."""
+def left_behind(zone: str, today: date) -> list[int]:
+    """The users whose ledgers other writers held when their batch came."""
     behind = Ledger.objects.filter(time_zone=zone, as_of__lt=today).order_by("user_id")
-    ids = list(behind.values_list("user_id", flat=True))
-    for user_id in ids:
-        with open_book(user_id) as book:
-            move_day(book)
-    return len(ids)
+    return list(behind.values_list("user_id", flat=True))
+
+
+def move_each(user_ids: Sequence[int], progress: Progress) -> list[int]:
+    """Move users one by one; those whose ledger was held too long."""
+    held: list[int] = []
+    for user_id in user_ids:
+        try:
+            move_to_today(user_id)
+            progress(1)
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+            held.append(user_id)
+    return held
 
 
 def move_quiet(seen: Mapping[int, int], zone: str, today: date) -> Collection[int]:

@@ -13,6 +13,8 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from budget.engine import Drift, next_users, reconcile_users, unseen_since
+from budget.management.held import named
+from lib.errors import LedgersHeld
 from lib.logs import command_result
 
 
@@ -53,16 +55,24 @@ class Command(BaseCommand):
         checked = reconcile_users(list(names), repair=repair)
         # The bar shows only in a terminal.
         bar = tqdm(checked, total=len(names), unit="user", disable=None, file=sys.stderr)
-        for user_id, drifts in bar:
-            result["drift"] += len(drifts)
-            if verbosity:
-                for drift in drifts:
-                    self.stdout.write(self.line(names[user_id], drift))
+        held: tuple[int, ...] = ()
+        try:
+            for user_id, drifts in bar:
+                result["drift"] += len(drifts)
+                if verbosity:
+                    for drift in drifts:
+                        self.stdout.write(self.line(names[user_id], drift))
+        except LedgersHeld as error:
+            held = error.user_ids
+            result["held"] = len(held)
         waited = unseen_since()
         if waited is not None:
             result["oldest_s"] = int((timezone.now() - waited).total_seconds())
-        rate = len(users) / max(monotonic() - begun, 0.001)
-        count = f"{len(users)} user{'' if len(users) == 1 else 's'} checked, {rate:.0f} a second"
+        done = len(users) - len(held)
+        rate = done / max(monotonic() - begun, 0.001)
+        count = f"{done} user{'' if done == 1 else 's'} checked, {rate:.0f} a second"
+        if held:
+            count += f"; {named(held, verbosity)} not, as another write went on all the time"
         found = result["drift"]
         if not found:
             said = f"{count}, no drift."
@@ -71,6 +81,8 @@ class Command(BaseCommand):
             said = f"{count}, {found} repaired."
         else:
             raise CommandError(f"{count}, {found} drifted. Run again with --repair to correct it.")
+        if held:
+            raise CommandError(said)
         if verbosity:
             self.stdout.write(said)
 

@@ -7,11 +7,13 @@ from argparse import ArgumentParser
 from time import monotonic
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from budget.engine import lag, tick
 from budget.engine.tick import USERS_A_COMMIT
+from budget.management.held import named
+from lib.errors import LedgersHeld
 from lib.logs import command_result
 
 
@@ -38,7 +40,20 @@ class Command(BaseCommand):
             result |= {"users": behind.users, "moved": 0, "lag_s": behind.seconds}
             # The bar shows only where somebody is looking.
             with tqdm(total=behind.users, unit="user", disable=None, file=sys.stderr) as bar:
-                result["moved"] = tick(batch=max(batch, 1), progress=bar.update)
+
+                def progress(users: int) -> None:
+                    result["moved"] += users
+                    bar.update(users)
+
+                try:
+                    tick(batch=max(batch, 1), progress=progress)
+                except LedgersHeld as error:
+                    result["held"] = len(error.user_ids)
+                    held = named(error.user_ids, options["verbosity"])
+                    raise CommandError(
+                        f"Another write held the ledger of {held} all the time. All others are "
+                        "moved; the next run tries again."
+                    ) from error
             if options["verbosity"]:
                 self.stdout.write(said(result["moved"], monotonic() - begun))
 
