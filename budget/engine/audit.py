@@ -90,6 +90,7 @@ def suspects(ledgers: Ledgers) -> set[int]:
     sql.run(sql.for_sets())
     rules = read_rules(users)
     found = other_calendars(ledgers)
+    found |= {pk for pk, mine in rules.items() if mine.circular or mine.without_levels}
     for statement in (sql.wrong_days(users), sql.wrong_months(users), sql.wrong_events(users)):
         found |= users_of(statement)
     for part in parts(rules):
@@ -147,7 +148,7 @@ def plain(rule: Rule) -> bool:
     So without a look at other periods, at the day, or at periods in which no row lies.
     """
     simple = not rule.match and not rule.closing and rule.carries_from is None
-    if not simple or rule.forecast or rule.type == PeriodType.ROLLING:
+    if not simple or not rule.levels or rule.forecast or rule.type == PeriodType.ROLLING:
         return False
     return all(lo > 0 for level in rule.levels for lo, _ in level.ranges)
 
@@ -166,7 +167,8 @@ def wrong_alerts(ledgers: Ledgers, rules: AllRules) -> set[int]:
                 singles += singles_of(user_id, mine, rule)
             else:
                 (term,) = rule.terms
-                windows += windows_of(ledgers[user_id], mine, rule, term, rule.threshold_id)
+                least = min(lo for level in rule.levels for lo, _ in level.ranges)
+                windows += windows_of(ledgers[user_id], mine, rule, term, rule.threshold_id, least)
                 _, _, months, week_start, *_ = windows[-1]
                 levels += [(*key, week_start, months) for key in keys_of_levels(user_id, rule)]
     return users_of(sql.wrong_alerts(rules, kinds_of(rules), windows, levels, singles, apart))
@@ -181,14 +183,14 @@ def kinds_of(rules: AllRules) -> Iterator[tuple[int | None, ...]]:
 
 
 def windows_of(
-    ledger: LedgerState, rules: Rules, rule: Rule, term: Term, number: int
+    ledger: LedgerState, rules: Rules, rule: Rule, term: Term, number: int, least: int = ALL[0]
 ) -> Iterator[sql.Window]:
-    """What the periods of a threshold are summed by."""
+    """What the periods of a threshold are summed by; least: totals below it are of no interest."""
     months = MONTHS.get(rule.type, 0)
     week_start = ledger.calendar.week_start if rule.type == PeriodType.WEEKLY else 0
     what = sql.SIGNED_WHAT[term.measure]
     for category in categories_of(rules, term):
-        yield number, ledger.user_id, months, week_start, category, what
+        yield number, ledger.user_id, months, week_start, category, what, least
 
 
 def singles_of(user_id: int, rules: Rules, rule: Rule) -> Iterator[tuple[int | str, ...]]:

@@ -32,7 +32,7 @@ from budget.judge.periods import DAY, MONTHS, ROLLING_START
 # The thresholds that a new day may matter to, each with the period that is judged: a window as it
 # will be, or the period of the ledger's day. judged: whether this statement can say what comes of
 # it, which takes one term, a limit without carry-over, and no second period that has ended since.
-# Step by step, each held, as otherwise each use of a column would be worked out anew.
+# Step by step, each held, as otherwise each use of a column would be worked out again.
 LOUD = """
 WITH RECURSIVE cut AS MATERIALIZED (
   SELECT l.user_id, l.as_of, l.month_start, t.id, t.revision, t.category_id AS category, t.measure,

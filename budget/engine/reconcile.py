@@ -26,11 +26,13 @@ from budget.models import (
     Alert,
     AlertEvent,
     AlertStatus,
+    Category,
     Cause,
     EventKind,
     Ledger,
     Profile,
     Rollup,
+    Threshold,
 )
 from budget.models.ledger import LOCK_TIMEOUT, Book, open_book
 from lib.errors import LedgersHeld, is_busy
@@ -40,8 +42,8 @@ FLIPS = (EventKind.OPENED, EventKind.RESOLVED)
 
 @dataclass(frozen=True)
 class Drift:
-    """One thing that was not as the transactions say. kind: calendar, rollup, balance, alert, tip,
-    period or event."""
+    """One thing that was not as the transactions say. kind: calendar, category, threshold, rollup,
+    balance, alert, tip, period or event."""
 
     kind: str
     text: str
@@ -203,6 +205,30 @@ def mend_calendar(book: Book) -> Iterator[Drift]:
         set_calendar(book, calendar)
 
 
+def mend_categories(book: Book) -> Iterator[Drift]:
+    """No category lies under itself; one that does is taken out of the one above it."""
+    ledger = book.ledger
+    while circular := rules_of(ledger).circular:
+        yield Drift("category", f"category {circular[0]} lies under itself")
+        rows = Category._base_manager.filter(user_id=ledger.user_id, pk=circular[0])
+        rows.update(parent=None)
+        rules_changed(book)
+
+
+def mend_thresholds(book: Book) -> Iterator[Drift]:
+    """Every threshold in force can open an alert; one that cannot is switched off.
+
+    What its conditions or levels were, nobody can tell.
+    """
+    ledger = book.ledger
+    for rule in rules_of(ledger).without_levels:
+        missing = "conditions" if rule.match else "levels"
+        yield Drift("threshold", f"threshold {rule.threshold_id} has no {missing}")
+        rows = Threshold._base_manager.filter(user_id=ledger.user_id, pk=rule.threshold_id)
+        rows.update(enabled=False)
+        rules_changed(book)
+
+
 def mend_rollups(book: Book) -> Iterator[Drift]:
     """The rollups are the sums of the transactions."""
     ledger = book.ledger
@@ -339,6 +365,8 @@ def mend_events(book: Book) -> Iterator[Drift]:
 
 STEPS = (
     mend_calendar,
+    mend_categories,
+    mend_thresholds,
     mend_rollups,
     # Before everything that is judged.
     mend_balances,

@@ -130,7 +130,13 @@ class ThresholdRow(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def levels_of(text: str) -> tuple[int, ...]:
-    return tuple(json.loads(text))
+    return percents_of(json.loads(text))
+
+
+def percents_of(stored: object) -> tuple[int, ...]:
+    """The levels of a column in which a hand may have put anything."""
+    listed = stored if isinstance(stored, (list, tuple)) else ()
+    return tuple(one for one in listed if type(one) is int and one > 0)
 
 
 def read_rules(user_ids: Collection[int]) -> dict[int, Rules]:
@@ -224,13 +230,15 @@ def names_changed(book: Book) -> None:
 
 def rule_of(threshold: Threshold | ThresholdRow, parts: Sequence[Condition] | None = None) -> Rule:
     """A threshold as a rule; parts: its conditions, if they are read already."""
-    limit, percents = to_minor(threshold.amount), tuple(threshold.levels)
+    limit, percents = to_minor(threshold.amount), percents_of(threshold.levels)
     if threshold.match:
         if parts is None and isinstance(threshold, Threshold):
             parts = list(threshold.conditions.all())
         terms = tuple(Term(part.category_id, part.measure) for part in parts or ())
         bounds = tuple(Bound(part.operator, to_minor(part.amount)) for part in parts or ())
-        levels: tuple[Level, ...] = (Level(100, tuple(map(range_of_bound, bounds))),)
+        # All of no conditions would hold always.
+        whole = Level(100, tuple(map(range_of_bound, bounds)))
+        levels: tuple[Level, ...] = (whole,) if bounds else ()
     else:
         bounds = ()
         terms = (Term(threshold.category_id, threshold.measure),)

@@ -3,6 +3,7 @@
 One text for SQLite and PostgreSQL, with period bounds from Python. By hand, because the same as ORM
 queries costs some 20 ms of Python a request. Reads top down: running statements, the rollups, the
 one read of a write, the flips, and what the tick and the summaries ask of many users or periods.
+The tick's first look stands in quiet.py.
 """
 
 from __future__ import annotations
@@ -780,44 +781,45 @@ AND a.transaction_id IS NOT NULL AND NOT EXISTS (
 )
 """
 # What each period with rows has come to, for each of some windows; a window of a category that
-# others lie under has a row for each of them, and one of all has category 0.
+# others lie under has a row for each of them, and one of all has category 0. least: a total below
+# it is left out.
 PERIODS = """
 WITH kind (type_id, spending, income, number, net) AS MATERIALIZED (VALUES {kinds}),
-win (number, user_id, months, week_start, category, what) AS MATERIALIZED (
+win (number, user_id, months, week_start, category, what, least) AS MATERIALIZED (
   VALUES {windows}
 ), day AS MATERIALIZED ({days}), month AS MATERIALIZED ({months}), sums AS (
   SELECT win.number, r.bucket AS start, {measured} AS total
   FROM win JOIN day r ON r.user_id = win.user_id
-  WHERE win.category = 0 AND win.months = 0 AND win.week_start = 0
+  WHERE win.category = 0 AND win.months = 0 AND win.week_start = 0 AND {measured} >= win.least
   UNION ALL
   SELECT win.number, r.bucket, {measured}
   FROM win JOIN month r ON r.user_id = win.user_id
-  WHERE win.category = 0 AND win.months = 1
+  WHERE win.category = 0 AND win.months = 1 AND {measured} >= win.least
   UNION ALL
   SELECT number, start, CAST(SUM(amount) AS bigint) FROM (
-    SELECT win.number, {week} AS start, {measured} AS amount
+    SELECT win.number, win.least, {week} AS start, {measured} AS amount
     FROM win JOIN day r ON r.user_id = win.user_id
     WHERE win.category = 0 AND win.week_start > 0
     UNION ALL
-    SELECT win.number, {long}, {measured}
+    SELECT win.number, win.least, {long}, {measured}
     FROM win JOIN month r ON r.user_id = win.user_id
     WHERE win.category = 0 AND win.months > 1
     UNION ALL
-    SELECT win.number,
+    SELECT win.number, win.least,
     CASE WHEN win.months > 1 THEN {long} WHEN win.week_start > 0 THEN {week} ELSE r.bucket END,
     {one}
     FROM win JOIN budget_rollup r ON r.user_id = win.user_id
     AND r.grain = CASE win.months WHEN 0 THEN 'D' ELSE 'M' END AND r.category_id = win.category
     JOIN budget_transactiontype y ON y.id = r.type_id
     WHERE win.category > 0 AND r.count > 0
-  ) AS amounts GROUP BY number, start
+  ) AS amounts GROUP BY number, start HAVING SUM(amount) >= MAX(least)
 )
 """
 # What each day or month has come to.
 TOTALS = """SELECT r.user_id, r.bucket{totals}
   FROM budget_rollup r JOIN kind ON kind.type_id = r.type_id
   WHERE r.user_id IN ({users}) AND r.grain = '{grain}' AND r.count > 0 GROUP BY 1, 2"""
-PERIOD_SUMS = "{periods} SELECT number, start, total FROM sums WHERE total IS NOT NULL"
+PERIOD_SUMS = "{periods} SELECT number, start, total FROM sums"
 # The open alerts are the levels that are reached, in their periods; threshold by threshold.
 WRONG_ALERTS = """{periods},
 level (threshold_id, user_id, revision, percent, lo, hi, week_start, months) AS MATERIALIZED (
@@ -835,7 +837,7 @@ SELECT DISTINCT user_id FROM (
   {tomorrow}, 1
   FROM single JOIN budget_transaction t
   ON t.user_id = single.user_id AND t.amount >= single.lo AND t.amount <= single.hi
-  AND t.user_id IN ({users})
+  AND t.user_id IN ({users}) AND t.amount >= {least}
   JOIN budget_transactiontype y ON y.id = t.type_id AND y.effect = single.effect
   WHERE single.category IN (0, t.category_id)
   UNION ALL
@@ -879,13 +881,12 @@ def note_checked(versions: Mapping[int, int], now: datetime) -> set[int]:
     return {user_id for (user_id,) in run([(statement, [at])])}
 
 
-# Of a transaction whose statements go through the rows of many users. PostgreSQL cannot tell how
-# many rows come of VALUES, takes them for few, and would sort where it should hash.
+# Of a transaction whose statements go through the rows of many users. What comes of VALUES is taken
+# for more than it is, so that compiling and second processes would cost more than they save.
 SETTINGS = (
     "work_mem = '64MB'",
     "jit = off",
     "max_parallel_workers_per_gather = 0",
-    "enable_sort = off",
 )
 
 
@@ -922,8 +923,8 @@ def wrong_tips(users: Collection[int], terms: Iterable[tuple[int, int, int, int]
     )
 
 
-# The number, user, months, week start, category and what of a window.
-Window = tuple[int, int, int, int, int, int]
+# The number, user, months, week start, category, what and least total of a window.
+Window = tuple[int, int, int, int, int, int, int]
 
 
 Rows = Iterable[tuple[int | str | None, ...]]
@@ -939,7 +940,7 @@ def wrong_alerts(
     kinds: Rows,
     windows: Sequence[Window],
     levels: Rows,
-    singles: Rows,
+    singles: Sequence[tuple[int | str, ...]],
     apart: Iterable[int],
 ) -> str:
     """Windows are numbered by threshold. kinds: what each type adds to each measure.
@@ -952,6 +953,8 @@ def wrong_alerts(
         levels=rows_of_text([(0,) * 8, *levels]),
         singles=rows_of_text([(0,) * 7 + ("",), *singles]),
         apart=ids_of([0, *apart]),
+        # By an index, of which the planner would not think for each of them.
+        least=min((one[4] for one in singles), default=0),
         end=f"CASE WHEN level.months > 0 THEN {months_later('sums.start', 'level.months')} "
         f"WHEN level.week_start > 0 THEN {days_later('sums.start', '7')} "
         f"ELSE {days_later('sums.start', '1')} END",
@@ -967,7 +970,7 @@ def periods(users: Collection[int], kinds: Rows, windows: Sequence[Window]) -> s
     month = rest_of(f"({month_number('r.bucket')} - 1)", "win.months")
     day = rest_of(f"({days_since('r.bucket', FIRST_MONDAY)} + 8 - win.week_start)", "7")
     return PERIODS.format(
-        windows=rows_of_text([(0,) * 6, *windows]),
+        windows=rows_of_text([(0,) * 7, *windows]),
         kinds=rows_of_text([(0,) * 5, *kinds]),
         days=TOTALS.format(totals=totals, users=ids_of(users), grain="D"),
         months=TOTALS.format(totals=totals, users=ids_of(users), grain="M"),

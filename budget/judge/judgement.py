@@ -249,11 +249,21 @@ class Rules:
         return {pk: frozenset(below) for pk, below in members.items()}
 
     def chain(self, category_id: int) -> list[int]:
-        """A category and all that it lies under, upwards."""
+        """A category and all that it lies under, upwards; of a circle, each of it once."""
         chain = [category_id]
-        while (above := self.parents.get(chain[-1])) is not None:
+        while (above := self.parents.get(chain[-1])) is not None and above not in chain:
             chain.append(above)
         return chain
+
+    @cached_property
+    def circular(self) -> list[int]:
+        """The categories that lie under themselves, which only a hand in the database can do."""
+        return sorted(pk for pk in self.parents if self.parents.get(self.chain(pk)[-1]) == pk)
+
+    @cached_property
+    def without_levels(self) -> list[Rule]:
+        """The thresholds that can open no alert, for which it takes such a hand, too."""
+        return [rule for rule in self.thresholds if not rule.levels]
 
     def within(self, category_id: int, root: int | None) -> bool:
         """Whether a category counts for a term of that one (None: of all)."""

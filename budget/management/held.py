@@ -10,7 +10,7 @@ MOST_NAMED = 20
 
 
 def named(user_ids: Sequence[int], verbosity: int) -> str:
-    """Some users by name, or, with verbosity 0, by their number alone."""
+    """Some users by name, or, with verbosity 0, only how many."""
     model = get_user_model()
     users = model._default_manager.filter(pk__in=user_ids[:MOST_NAMED]).order_by("pk")
     names = list(users.values_list(model.USERNAME_FIELD, flat=True)) if verbosity else []

@@ -456,10 +456,13 @@ class Threshold(LedgerModel):
 
 
 def balances_known(stored: Balances) -> tuple[tuple[date, int], ...] | None:
-    """Balances from the column that holds them."""
+    """Balances from the column that holds them; None where it holds none that can be read."""
     if stored is None:
         return None
-    return tuple((date.fromisoformat(day), minor) for day, minor in stored)
+    try:
+        return tuple((date.fromisoformat(day), int(minor)) for day, minor in stored)
+    except (TypeError, ValueError):
+        return None
 
 
 def periods_back(type: str, day: date, calendar: Calendar) -> date:

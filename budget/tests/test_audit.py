@@ -251,7 +251,7 @@ def test_periods_are_cut_in_the_database_as_in_the_judgement(month_start: int) -
         calendar = Calendar("UTC", week_start, month_start)
         # The number, user, months, week start, category and measure of each.
         windows = [
-            (number, user.pk, MONTHS.get(type, 0), week_start * (type == "weekly"), of, 0)
+            (number, user.pk, MONTHS.get(type, 0), week_start * (type == "weekly"), of, 0, 0)
             for number, type in enumerate(PERIODS)
             for of in (0, row.category_id)
         ]
