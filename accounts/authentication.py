@@ -28,7 +28,14 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
 
 from accounts.models import TOKEN_PREFIX, ApiToken, Scope
-from accounts.sessions import holding, prolong, proved_lately, session_of
+from accounts.sessions import (
+    TOKEN,
+    holding,
+    is_logged_in,
+    prolong,
+    proved_lately,
+    session_from,
+)
 from lib.postgresql import Prepared
 from lib.text import digest
 
@@ -36,12 +43,22 @@ USE_IS_NOTED_EVERY = timedelta(minutes=10)
 # The columns of its user that a token's query reads, in the model's order, as from_db() wants them.
 # A User reads the others when they are asked for: no request needs the hash of the password.
 OF_USER = ("id", "username", "email", "is_active")
+# With the password's hash, by which a session ends where another password is set.
+OF_LOGGED_IN = ("id", "password", "username", "email", "is_active")
 BY_TOKEN = f"""
 SELECT t.id, t.scope, t.last_used_at IS NULL OR t.last_used_at <= %s,
 {", ".join(f"u.{column}" for column in OF_USER)}{{columns}}
 FROM accounts_apitoken t JOIN auth_user u ON u.id = t.user_id {{join}}
 WHERE t.digest = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > %s)
 AND u.is_active
+"""  # noqa: S608 - of constants
+# Its user is in the session's data, which no statement can read; where the list of the user's
+# sessions names another, or none, Django looks for the user.
+BY_SESSION = f"""
+SELECT s.session_data, {", ".join(f"u.{column}" for column in OF_LOGGED_IN)}{{columns}}
+FROM django_session s LEFT JOIN usersessions_usersession k ON k.session_key = s.session_key
+LEFT JOIN auth_user u ON u.id = k.user_id {{join}}
+WHERE s.session_key = %s AND s.expire_date > %s
 """  # noqa: S608 - of constants
 BEARER = re.compile(rf"(?i:Bearer) +({TOKEN_PREFIX}[A-Za-z0-9_-]{{43}})")
 NEEDS_LOGIN = "This takes a login; a token cannot do it."
@@ -65,7 +82,7 @@ ANY_KIND = frozenset(Kind)
 
 
 class Beside(NamedTuple):
-    """What else a caller wants to know of the user, from the query that reads the token.
+    """What else a caller wants to know of the user, from the query that reads the credential.
 
     columns: SQL, begins with a comma. join: a LEFT JOIN with at most one row of the user, u.id.
     read: makes a value of the columns, which are all None for a user without such a row.
@@ -119,12 +136,12 @@ class Reauthenticate(Exception):
 def authenticate(request: HttpRequest, beside: Beside = NOTHING) -> Credential:
     """The credential of a request, of a user who is active. Raises Unauthenticated, CsrfFailed.
 
-    beside: what the credential's `ledger` is read from, if it is a person's token.
+    beside: what the credential's `ledger` is read from, unless a browser's cookie is shown.
     """
     if (header := request.headers.get("Authorization")) is not None:
         return by_token(header, beside)
     if (token := request.headers.get("X-Session-Token")) is not None:
-        return by_session_token(token)
+        return by_session_token(token, beside)
     return by_cookie(request)
 
 
@@ -166,20 +183,43 @@ def note_use(pk: int, now: datetime) -> None:
         logger.warning("The use of token %s could not be noted.", pk, exc_info=True)
 
 
-def by_session_token(token: str) -> Credential:
+def by_session_token(token: str, beside: Beside = NOTHING) -> Credential:
     """The credential of an app that is logged in; one that still owes a second factor is not."""
     ended = Unauthenticated("The session has ended, or it is not logged in yet.")
-    session = session_of(token)
-    if session is None:
+    found = session_with_user(token, beside)
+    if found is None:
         raise ended
-    user = get_user(holding(session))
+    session, user, ledger = found
+    if not is_logged_in(session, user):
+        user, ledger = get_user(holding(session)), None
     if isinstance(user, AnonymousUser):
         raise ended
     try:
         note_day(session, save=True)
     except UpdateError:
         raise ended from None
-    return Credential(user, Kind.SESSION, f"user:{user.pk}", session=session)
+    return Credential(user, Kind.SESSION, f"user:{user.pk}", session=session, ledger=ledger)
+
+
+def session_with_user(
+    token: str, beside: Beside
+) -> tuple[SessionBase, User | AnonymousUser, Any] | None:
+    """A session that has not ended, whose it seems to be, and what is read beside; in one query."""
+    if not TOKEN.fullmatch(token):
+        return None
+    statement = Prepared(BY_SESSION.format(columns=beside.columns, join=beside.join))
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(statement, (token, now))
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    data, *columns = row
+    session = session_from(token, data)
+    if columns[0] is None:
+        return session, AnonymousUser(), None
+    user = User.from_db(connection.alias, OF_LOGGED_IN, columns[: len(OF_LOGGED_IN)])
+    return session, user, beside.read(columns[len(OF_LOGGED_IN) :])
 
 
 def by_cookie(request: HttpRequest) -> Credential:

@@ -16,11 +16,12 @@ from allauth.headless import app_settings
 from allauth.headless.tokens.strategies.sessions import SessionTokenStrategy
 from allauth.usersessions.models import UserSession
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY
-from django.contrib.auth.models import User
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 SEEN = "seen"
 LOGGED_IN = "logged_in"
@@ -45,6 +46,27 @@ def session_of(token: str) -> SessionBase | None:
     """The session of an X-Session-Token, None once it has ended."""
     found: SessionBase | None = app_settings.TOKEN_STRATEGY.lookup_session(token)
     return found
+
+
+def session_from(token: str, data: str) -> SessionBase:
+    """A session by its stored data, as it is when it has loaded them itself."""
+    session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(token)
+    session._session_cache = session.decode(data)  # type: ignore[attr-defined]
+    return session
+
+
+def is_logged_in(session: SessionBase, user: User | AnonymousUser) -> bool:
+    """Whether a session is of that user, who is active and has the same password still.
+
+    The same as get_user() of Django asks, which asks some more where this says no.
+    """
+    return (
+        isinstance(user, User)
+        and user.is_active
+        and session.get(SESSION_KEY) == str(user.pk)
+        and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+        and constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
+    )
 
 
 def prolong(session: SessionBase, *, save: bool) -> None:

@@ -16,10 +16,12 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.models import Session
 from django.db import OperationalError
+from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.sessions import SingleLoadStrategy, prolong, session_of
-from accounts.tests.clients import AccountTestCase, Browser, Device
+from accounts.authentication import authenticate
+from accounts.sessions import SingleLoadStrategy, prolong, session_from, session_of
+from accounts.tests.clients import AccountTestCase, Browser, Device, Phone
 
 pytestmark = pytest.mark.any_postgres
 
@@ -29,6 +31,12 @@ MONTH = timedelta(days=30)
 def in_days(days: float) -> Any:
     now = timezone.now() + timedelta(days=days)
     return mock.patch("django.utils.timezone.now", return_value=now)
+
+
+def with_token(phone: Phone) -> HttpRequest:
+    request = HttpRequest()
+    request.META["HTTP_X_SESSION_TOKEN"] = str(phone.token)
+    return request
 
 
 class LookUpTest(AccountTestCase):
@@ -64,14 +72,50 @@ class LookUpTest(AccountTestCase):
         self.assertIsNone(session_of(str(phone.token)))
         self.assertFalse(phone.is_in())
 
-    def test_a_phone_costs_two_queries_and_a_browser_too(self) -> None:
+    def test_a_phone_costs_one_query_and_a_browser_two(self) -> None:
         phone = self.sign_up()
         browser = Browser()
         browser.log_in()
-        for device in (phone, browser):
+        # Besides the profile, and for a browser its ledger.
+        for device, count in ((phone, 2), (browser, 4)):
             device.is_in()
-            with self.assertNumQueries(4):  # two of them are the profile and its ledger
+            with self.assertNumQueries(count):
                 device.is_in()
+
+    def test_a_session_of_one_query_is_the_one_that_loads_itself(self) -> None:
+        phone = self.sign_up()
+        token = str(phone.token)
+        loaded = session_of(token)
+        assert loaded is not None
+        made = session_from(token, Session.objects.get(session_key=token).session_data)
+        self.assertEqual(dict(made.items()), dict(loaded.items()))
+        self.assertEqual((made.session_key, made.modified), (loaded.session_key, False))
+        self.assertEqual(type(made), type(loaded))
+
+    def test_a_session_that_no_list_names_is_still_its_users(self) -> None:
+        phone = self.sign_up()
+        UserSession.objects.all().delete()
+        self.assertTrue(phone.is_in())
+
+    def test_a_session_is_its_own_users_whatever_a_list_says(self) -> None:
+        phone = self.sign_up()
+        other = User.objects.create_user("other")
+        UserSession.objects.update(user=other)
+        owner = User.objects.exclude(pk=other.pk).get()
+        self.assertEqual(authenticate(with_token(phone)).user, owner)
+
+    def test_another_password_ends_it(self) -> None:
+        phone = self.sign_up()
+        user = User.objects.get()
+        user.set_password("quite another one")
+        user.save()
+        self.assertFalse(phone.is_in())
+        self.assertEqual(Session.objects.count(), 0)
+
+    def test_a_user_who_is_not_active_is_not_let_in(self) -> None:
+        phone = self.sign_up()
+        User.objects.update(is_active=False)
+        self.assertFalse(phone.is_in())
 
     def test_no_cookie_is_set_for_a_phone(self) -> None:
         phone = self.sign_up()
@@ -118,7 +162,7 @@ class LifeTest(AccountTestCase):
             with in_days(day):
                 phone.is_in()
         self.assertEqual(len(set(self.ends())), 2)
-        with in_days(1.0003), self.assertNumQueries(4):
+        with in_days(1.0003), self.assertNumQueries(2):
             phone.is_in()
 
     def test_the_list_of_sessions_says_when_each_was_seen_last(self) -> None:
@@ -138,7 +182,8 @@ class LifeTest(AccountTestCase):
         with self.assertRaises(UpdateError):
             prolong(session, save=True)
         self.assertEqual(Session.objects.count(), 0)
-        with mock.patch("accounts.authentication.session_of", return_value=session):
+        found = (session, User.objects.get(), None)
+        with mock.patch("accounts.authentication.session_with_user", return_value=found):
             session.modified = False
             del session["seen"]
             self.assertFalse(phone.is_in())
