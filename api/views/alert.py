@@ -191,17 +191,21 @@ def explain_alert(request: ApiRequest, query: PlaceQuery, key: int) -> Answer:
     What the transactions on all pages add comes to the totals, always: a cursor is good for as long
     as nothing has been written since, and 409 after that.
     """
-    ledger, after = request.ledger, None
-    alert = pick(mine(request), key)
-    if query.cursor is not None:
-        version, as_of, day, number = read_cursor(request, query).values
-        if (version, as_of) != (ledger.version, ledger.as_of.isoformat()):
-            raise ApiError(Problem.STALE, "Something has been written since the first page.")
-        after = (date.fromisoformat(str(day)), int(number))
-    (row,) = read_alerts(request.reading, [alert.pk]).values()
-    told = explain(request.reading, row, after, query.limit)
-    if told.ahead is not None:
-        last, pk = told.ahead
-        values = (ledger.version, ledger.as_of.isoformat(), last.isoformat(), pk)
-        told.body["next"] = url_of(request, query, Place(values, backward=False))
-    return Answer({**told.body}, row=alert)
+    ledger = request.ledger
+    state = (ledger.version, ledger.as_of.isoformat())
+
+    def describe(row: AlertRow) -> ExplanationDict:
+        after = None
+        if query.cursor is not None:
+            *seen, day, number = read_cursor(request, query).values
+            if tuple(seen) != state:
+                raise ApiError(Problem.STALE, "Something has been written since the first page.")
+            after = (date.fromisoformat(str(day)), int(number))
+        told = explain(request.reading, row, after, query.limit)
+        if told.ahead is not None:
+            last, pk = told.ahead
+            place = Place((*state, last.isoformat(), pk), backward=False)
+            told.body["next"] = url_of(request, query, place)
+        return told.body
+
+    return read_row(request, ALERTS, Alert, describe, key)

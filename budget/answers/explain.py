@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-
-from django.db import models
+from itertools import chain
 
 from budget.answers.alert import bases_of, describe_alert, figures_of, source_of
 from budget.answers.alert_rows import AlertRow
@@ -14,11 +12,13 @@ from budget.answers.numbers import Numbers, forecast_dict, last_episodes, names_
 from budget.answers.shapes import CarriedDict, ExplanationDict, SumDict
 from budget.engine import Reading
 from budget.engine.rules import rules_of
+from budget.engine.sql import marks
 from budget.judge.judgement import (
     FORECAST_LEVEL,
     HIGHEST,
     LOWEST,
     ONE,
+    Facts,
     Pair,
     Rule,
     Rules,
@@ -27,9 +27,15 @@ from budget.judge.judgement import (
     periods_before,
     verdicts,
 )
-from budget.models import LedgerState, Measure, Transaction
+from budget.models import LedgerState, Measure
 from budget.models.money import amount_text, minor_text
-from budget.models.transaction import TransactionDict
+from budget.models.transaction import (
+    TRANSACTIONS,
+    TransactionDict,
+    TransactionRow,
+    describe_transaction,
+)
+from lib.columns import made_as
 
 Place = tuple[date, int]
 
@@ -67,15 +73,13 @@ def explain(
         "sums": [],
         "carried": None,
         "forecast": None,
-        "tipped_by": tipping_row(alert),
+        "tipped_by": tipping_row(reading, alert),
         "edited": basis is not None and basis.definition.edited,
         "version": ledger.version,
         "items": [],
         "next": None,
     }
     if pair is None:
-        # The tipping transaction was read without the reading.
-        reading.check()
         return Explanation(body, None)
     rule, span = pair
     body["period_start"], body["period_end"] = span.start.isoformat(), span.end.isoformat()
@@ -85,14 +89,15 @@ def explain(
         body["carried"] = carried_of(numbers, pair)
     if alert.level == FORECAST_LEVEL:
         body["forecast"] = forecast_dict(numbers.forecast(pair))
-    rows = list(counting(ledger, pair, after)[: limit + 1])
+    rows = read_counting(reading, pair, after, limit + 1)
     more = len(rows) > limit
     del rows[limit:]
     rules = rules_of(ledger)
-    body["items"] = [{"transaction": row.to_dict(), "adds": adds(rules, rule, row)} for row in rows]
-    # Transactions were read without the reading.
-    reading.check()
-    return Explanation(body, (rows[-1].date, rows[-1].pk) if more else None)
+    body["items"] = [
+        {"transaction": describe_transaction(row), "adds": adds(rules, rule, facts)}
+        for row, facts in rows
+    ]
+    return Explanation(body, (rows[-1][0].date, rows[-1][0].id) if more else None)
 
 
 def pairs_before(ledger: LedgerState, pair: Pair) -> list[Pair]:
@@ -103,11 +108,14 @@ def pairs_before(ledger: LedgerState, pair: Pair) -> list[Pair]:
     return [(rule, one) for one in periods_before(rule, span, ledger.calendar)]
 
 
-def tipping_row(alert: AlertRow) -> TransactionDict | None:
+def tipping_row(reading: Reading, alert: AlertRow) -> TransactionDict | None:
     """The tipping transaction of an alert, with its current values."""
-    rows = Transaction.objects.select_related("category", "type")
-    row = rows.filter(user_id=alert.user_id, pk=alert.transaction_id or 0).first()
-    return row.to_dict() if row else None
+    if alert.transaction_id is None:
+        return None
+    found = TRANSACTIONS.where("r.user_id = %s AND r.id = %s", alert.user_id, alert.transaction_id)
+    rows = reading.rows(found.text, found.params)
+    make = made_as(TransactionRow, reading.database)
+    return describe_transaction(make(rows[0])) if rows else None
 
 
 def sums_of(reading: Reading, numbers: Numbers, alert: AlertRow, pair: Pair) -> list[SumDict]:
@@ -172,36 +180,52 @@ def carried_of(numbers: Numbers, pair: Pair) -> list[CarriedDict]:
     ]
 
 
-def counting(ledger: LedgerState, pair: Pair, after: Place | None) -> models.QuerySet[Transaction]:
-    """The transactions that count for any term of a rule in a period, in (date, id) order."""
+def read_counting(
+    reading: Reading, pair: Pair, after: Place | None, limit: int
+) -> list[tuple[TransactionRow, Facts]]:
+    """The first transactions after a place that count for any term of a rule in a period, in
+    (date, id) order, each with what counts of it."""
     rule, span = pair
-    rules = rules_of(ledger)
-    any_term = models.Q(pk__in=[])
-    for term in rule.terms:
-        one = models.Q(type_id__in=types_of(rules, term, single=bool(span.subject)))
-        if term.category_id is not None:
-            one &= models.Q(category_id__in=rules.members(term.category_id))
-        any_term |= one
-    rows = Transaction.objects.filter(
-        any_term, user_id=ledger.user_id, date__gte=span.start, date__lt=span.end
+    rules, user_id = rules_of(reading.ledger), reading.ledger.user_id
+    rows = TRANSACTIONS.where(
+        "r.user_id = %s AND r.date >= %s AND r.date < %s", user_id, span.start, span.end
     )
+    terms = [counting(rules, term, single=bool(span.subject)) for term in rule.terms]
+    texts, values = zip(*terms, strict=True)
+    rows = rows.where(f"({' OR '.join(texts)})", *chain.from_iterable(values))
     if span.subject:
-        rows = rows.filter(pk=span.subject)
+        rows = rows.where("r.id = %s", span.subject)
     if after is not None:
-        day, pk = after
-        rows = rows.filter(models.Q(date__gt=day) | models.Q(date=day, pk__gt=pk))
-    return rows.order_by("date", "id").select_related("category", "type")
+        rows = rows.where("(r.date, r.id) > (%s, %s)", *after)
+    order, shown = "r.date, r.id", len(TransactionRow._fields)
+    text = f"{rows.beside('r.category_id, r.type_id').text} ORDER BY {order} LIMIT {limit:d}"
+    make = made_as(TransactionRow, reading.database)
+    found: list[tuple[TransactionRow, Facts]] = []
+    for values in reading.rows(text, rows.params, order):
+        row, (category_id, type_id) = make(values[:shown]), values[shown:]
+        effect = rules.effect_of(type_id)
+        found.append((row, Facts(row.id, row.date, category_id, type_id, effect, row.amount)))
+    return found
 
 
-def types_of(rules: Rules, term: Term, *, single: bool) -> Collection[int]:
-    """The types that count for a term; refunds do not lower a single transaction."""
+def counting(rules: Rules, term: Term, *, single: bool) -> tuple[str, list[int]]:
+    """The condition, with its parameters, that a transaction counts for a term.
+
+    single: by itself, where refunds lower nothing.
+    """
     counted = (1,) if single else (1, -1)
-    return [pk for pk, effect in rules.effects.items() if term.sign(effect) in counted]
+    types = [pk for pk, effect in rules.effects.items() if term.sign(effect) in counted]
+    if not types:
+        return "1 = 0", []
+    if term.category_id is None:
+        return f"r.type_id IN ({marks(len(types))})", types
+    members = sorted(rules.members(term.category_id))
+    text = f"(r.type_id IN ({marks(len(types))}) AND r.category_id IN ({marks(len(members))}))"
+    return text, [*types, *members]
 
 
-def adds(rules: Rules, rule: Rule, row: Transaction) -> list[str | None]:
+def adds(rules: Rules, rule: Rule, facts: Facts) -> list[str | None]:
     """What a transaction adds to each sum of a rule."""
-    facts = rules.facts(row.in_memory())
     return [
         amount_text(term.value(facts.effect, facts.minor), term.measure)
         if rules.counts(term, facts)

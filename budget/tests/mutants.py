@@ -387,14 +387,14 @@ def _all_quiet(real: Function) -> Function:
 
 
 def _no_refunds(real: Function) -> Function:
-    return lambda rules, term, single: real(rules, term, single=True)
+    return lambda rules, term, *, single: real(rules, term, single=True)
 
 
 def _twice(real: Function) -> Function:
-    def counting(ledger: Any, pair: Any, after: Any) -> Any:
-        return real(ledger, pair, after and (after[0], after[1] - 1))
+    def read_counting(reading: Any, pair: Any, after: Any, limit: int) -> Any:
+        return real(reading, pair, after and (after[0], after[1] - 1), limit)
 
-    return counting
+    return read_counting
 
 
 def _no_words(real: Function) -> Function:
@@ -578,10 +578,10 @@ MUTANTS = {
         chapters.verbs_and_days, _all_quiet, (f"{ENGINE}.tick.quiet",)
     ),
     "an explanation leaves out refunds": Mutant(
-        chapters.spending, _no_refunds, (f"{ANSWERS}.explain.types_of",)
+        chapters.spending, _no_refunds, (f"{ANSWERS}.explain.counting",)
     ),
     "a page of an explanation repeats a row": Mutant(
-        chapters.spending, _twice, (f"{ANSWERS}.explain.counting",)
+        chapters.spending, _twice, (f"{ANSWERS}.explain.read_counting",)
     ),
     "all levels reached at once have one message": Mutant(
         chapters.spending, _no_words, (f"{ANSWERS}.words.level_words",)

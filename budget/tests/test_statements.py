@@ -60,8 +60,8 @@ READS = {
     "alert/{}": "token, rows of alert, rows of rollup",
     "alert/{}/events": ("token, SELECT alert, rows of alertevent, rows of alert, rows of rollup"),
     "alert/{}/explain": (
-        "token, SELECT alert, rows of alert, rows of rollup, SELECT transaction,"
-        " rows of category, SELECT transaction, look"
+        "token, rows of alert, rows of rollup, rows of transaction, rows of category,"
+        " rows of transaction"
     ),
     "category": "token, rows of category",
     "category?parent=food&q=a": "token, rows of category",
