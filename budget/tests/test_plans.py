@@ -5,6 +5,8 @@ With many rows of two users, and with what the database knows of them: plans are
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -16,6 +18,7 @@ from budget.models.transaction import TRANSACTIONS
 from budget.tests.base import ApiTestCase
 from budget.tests.people import category
 from budget.tests.plans import Plan, analyze, plans_of
+from lib.postgresql import Prepared
 
 MINE, THEIRS, PAGE = 5_000, 45_000, 50
 PATH = f"/api/transaction?limit={PAGE}"
@@ -123,6 +126,22 @@ class PlansTestCase(ApiTestCase):
             (kept,) = cursor.fetchone()
             cursor.execute("DEALLOCATE page")
         self.assertGreater(kept, 0)
+
+    def test_a_search_is_planned_by_its_words_and_all_else_once(self) -> None:
+        kept: list[bool] = []
+
+        def note(execute: Any, statement: str, *rest: Any) -> Any:
+            kept.append(isinstance(statement, Prepared))
+            return execute(statement, *rest)
+
+        with connection.execute_wrapper(note):
+            for query, prepared in (("type=expense", True), ("q=row", False), ("q=none", False)):
+                self.get(f"{PATH}&{query}")
+                self.assertEqual(kept[-1], prepared, query)
+
+    def test_a_page_of_a_common_word_takes_its_rows_alone(self) -> None:
+        # Each row is compared with some of the few categories.
+        check(self.plan(f"{PATH}&q=row"), "budget_transaction_by_date", 9 * (PAGE + 1))
 
     def test_a_page_without_its_index_is_refused(self) -> None:
         """The control."""
