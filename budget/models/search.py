@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import models
 
 from lib.text import search_key
 
-Rows = TypeVar("Rows", bound=models.QuerySet[Any])
 # The special characters of LIKE, and how they are escaped.
 WILD = re.compile(r"[\\%_]")
 BACKSLASHED = r"\\\g<0>"
@@ -67,11 +66,6 @@ def words_in(text: str, *columns: str) -> models.Q:
             anywhere |= models.Q(**{f"{column}__contains": word})
         found &= anywhere
     return found
-
-
-def matching(rows: Rows, text: str | None, *columns: str) -> Rows:
-    """The rows that have every word of a text in one of the columns."""
-    return rows.filter(words_in(text or "", *columns))
 
 
 def words_like(text: str, *columns: str) -> tuple[str, list[str]]:

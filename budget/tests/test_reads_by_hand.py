@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 
 from budget.models import Category, Profile, Transaction, TransactionType
-from budget.models.search import matching
+from budget.models.search import words_in
 from budget.tests.base import ApiTestCase
 from budget.tests.people import category, spend
 from lib.select import Select
@@ -44,8 +44,8 @@ FILTERS: list[tuple[dict[str, Any], Narrow]] = [
     ({"amount_min": "3.07"}, lambda rows: rows.filter(amount__gte=Decimal("3.07"))),
     ({"amount_max": "3.07"}, lambda rows: rows.filter(amount__lte=Decimal("3.07"))),
     ({"external_id": "x-4"}, lambda rows: rows.filter(external_id="x-4")),
-    ({"q": "CAFE 1"}, lambda rows: matching(rows, "cafe 1", "search", "category__search")),
-    ({"q": "50%_\\"}, lambda rows: matching(rows, "50%_\\", "search", "category__search")),
+    ({"q": "CAFE 1"}, lambda rows: rows.filter(words_in("cafe 1", "search", "category__search"))),
+    ({"q": "50%_\\"}, lambda rows: rows.filter(words_in("50%_\\", "search", "category__search"))),
 ]
 ORDERS = {
     name: [f"{name[:1] if name[0] == '-' else ''}{field}" for field in fields]
@@ -124,7 +124,7 @@ class ReadsTestCase(ApiTestCase):
             found = sorted(rows, key=lambda row: row.key.encode()) if model is Category else rows
             must = [row.to_dict() for row in found]
             self.assertEqual(list(self.pages(path, {"limit": 2})), must)
-            self.check(path, {"q": "FEE"}, matching(rows, "fee", "search"))
+            self.check(path, {"q": "FEE"}, rows.filter(words_in("fee", "search")))
         food = category(self.alice, "Food")
         self.check("/api/category", {"parent": "food"}, Category.objects.filter(parent=food))
         self.check("/api/category", {"parent_id": food.pk}, Category.objects.filter(parent=food))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from accounts.models import ApiToken
 from budget.models import Category
-from budget.models.search import matching, words_like
+from budget.models.search import words_in, words_like
 from budget.tests.base import ApiTestCase
 from budget.tests.people import category, limit, make_user, spend
 from lib.text import search_key
@@ -159,4 +159,4 @@ def test_a_search_by_hand_finds_what_the_models_search_finds(text: str, found: s
         )
         by_hand = {name for (name,) in cursor.fetchall()}
     assert by_hand == found
-    assert {row.name for row in matching(mine, text, "search")} == found
+    assert {row.name for row in mine.filter(words_in(text, "search"))} == found
