@@ -6,9 +6,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Container
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
+import orjson
 from django.core.exceptions import ValidationError
 from django.utils.text import slugify
 
@@ -130,9 +131,13 @@ def moment(at: datetime) -> str:
     return f"{at.isoformat()[:-6]}Z"
 
 
-def moments(*ats: datetime | None) -> list[str | None]:
-    """Points in time as `moment` writes them; None stays None."""
-    return [None if at is None else moment(at) for at in ats]
+def in_iso(*values: date | None) -> list[str | None]:
+    """Days, and points in time in UTC, as the API shows them; None stays None.
+
+    At once, because this takes less than two calls of isoformat().
+    """
+    shown: list[str | None] = orjson.loads(orjson.dumps(values, option=orjson.OPT_UTC_Z))
+    return shown
 
 
 def check_slug(slug: str) -> None:

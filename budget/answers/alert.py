@@ -24,7 +24,7 @@ from budget.models import AlertKind, AlertStatus, LedgerState
 from budget.models.alert import is_active
 from budget.models.ledger import Book
 from budget.models.money import amount_texts
-from lib.text import moment, moments
+from lib.text import in_iso, moment
 
 NAMES = """
 SELECT t.id, t.name, p.currency FROM budget_threshold t JOIN accounts_profile p USING (user_id)
@@ -177,12 +177,15 @@ def alert_dict(
     start, end = alert.period_start, alert.period_end
     if start == ROLLING_START:
         start = end = None
-    opened_at, resolved_at, acknowledged_at, snoozed_until, then_at = moments(
+    begins, ends, opened_at, resolved_at, acknowledged_at, snoozed_until, then_at, as_of = in_iso(
+        start,
+        end,
         alert.opened_at,
         alert.resolved_at,
         alert.acknowledged_at,
         alert.snoozed_until,
         alert.then_at,
+        ledger.as_of,
     )
     last: ThenDict | None = None
     if then_at is not None:
@@ -196,8 +199,8 @@ def alert_dict(
         "status": alert.status,
         "active": active,
         "message": message,
-        "period_start": None if start is None else start.isoformat(),
-        "period_end": None if end is None else end.isoformat(),
+        "period_start": begins,
+        "period_end": ends,
         "total": figures.total,
         "limit": figures.limit,
         "percent": figures.percent,
@@ -211,7 +214,7 @@ def alert_dict(
         "forecast": figures.forecast,
         "episodes": alert.episodes,
         "late": alert.late,
-        "as_of": ledger.as_of.isoformat(),
+        "as_of": as_of or "",
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from budget.answers.alert import percent_of
 from budget.answers.definitions import definitions_of
@@ -40,6 +41,7 @@ def describe_thresholds(
     ]
 
 
+@lru_cache(maxsize=4096)
 def shown_as(rule: Rule) -> Rule:
     """The rule with a forecast, which is shown whether or not it raises alerts."""
     forecast = can_be_forecast(rule)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
+
+import orjson
 
 from budget.engine import Reading
 from budget.models.money import amount_text, minor_text
@@ -56,7 +57,7 @@ class ThresholdRow(NamedTuple):
             "operator": self.operator if simple else None,
             "measure": self.measure if simple else None,
             "match": self.match or None,
-            "levels": json.loads(self.levels),
+            "levels": orjson.loads(self.levels),
             "starts_on": None if begins is None else begins.isoformat(),
             "rollover": self.rollover,
             "rollover_cap": None if cap is None else minor_text(cap),
