@@ -208,7 +208,7 @@ class Table:
             yield before
 
     def more_text(self, cells: list[str]) -> str:
-        """What a line adds to the description of the line before; "" where it is one of its own."""
+        """What a line adds to the description of the line before; "" for any other line."""
         told = {self.places[column] for column in self.mapping.columns.description}
         filled = {at: text for at, cell in enumerate(cells) if (text := cell.strip())}
         text = " ".join(filled.values()) if len(cells) > 1 and filled.keys() <= told else ""

@@ -264,7 +264,7 @@ def day_by(form: str, text: str, zone: ZoneInfo | None, since: date | None = Non
 
 
 def day_since(form: str, text: str, since: date) -> date | None:
-    """The day within a year from one on; None where there is none, as of 29 February."""
+    """The day within a year from one on; None if missing, as 29 February."""
     for year in (since.year, since.year + 1):
         day = day_by(f"{form} %Y", f"{text} {year}", None)
         if day and since <= day < same_day(since, since.year + 1):

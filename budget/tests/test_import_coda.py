@@ -1,4 +1,4 @@
-"""CODA: signs, texts, details within a movement, balances; held against a reader of columns."""
+"""CODA: signs, texts, details within a movement, balances; compared with a reader of columns."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 
 
 def by_columns(content: str) -> list[tuple[str, Decimal]]:
-    """A second reader: text and signed amount of each movement, by their columns alone."""
+    """A second reader: text and signed amount of each movement, by their columns."""
     found = []
     for line in content.splitlines():
         if line[:2] == "21" and line[53] in "0123":

@@ -575,7 +575,7 @@ FILES: dict[str, str | tuple[str, str]] = {
         '"posted","03/16/2024","EMPLOYER PAYROLL","","Salary","USD","2,000.00","","","Own","Bank",'
         '"Employer"\n'
     ),
-    "a plus or a minus in a column of its own": (
+    "a plus or a minus in a separate column": (
         "Datum;Text;+/-;Betrag\n15.03.2024;Kiosk;-;1012,50\n16.03.2024;Employer;+;2000,00\n"
     ),
     "single quotes": (

@@ -142,12 +142,12 @@ def test_mt940_reads_as_it_is_meant(tmp_path: Path, name: str) -> None:
 CAMT = camt(entry("1012.50", day="2024-03-15"), entry("2000.00", "CRDT", day="2024-03-16"))
 CAMT_ODDITIES: dict[str, tuple[str, str]] = {
     "a time beside the day": (r"<Dt>(.*?)</Dt>", r"<DtTm>\1T10:00:00+01:00</DtTm>"),
-    "a day of value alone": (r"BookgDt", "ValDt"),
+    "only a day of value": (r"BookgDt", "ValDt"),
     "names with a prefix": (r"<(/?)(?=[A-Z])", r"<\1n:"),
     "a byte order mark": (r"\A", "\ufeff"),
     "no declaration": (r"\A.*\n", ""),
     "a comment first": (r"\A.*\n", "<!-- made by a bank -->"),
-    "a status of its own": (r"<Sts>BOOK", "<Sts><Cd>BOOK</Cd>"),
+    "a status in an element": (r"<Sts>BOOK", "<Sts><Cd>BOOK</Cd>"),
     "no status": (r"<Sts>BOOK</Sts>", ""),
     "line feeds around an amount": (r"1012.50", "\n 1012.5\n"),
     "five decimals": (r"2000.00", "2000.00000"),
@@ -167,3 +167,27 @@ def test_camt_reads_as_it_is_meant(tmp_path: Path, name: str) -> None:
 def test_camt_of_two_bytes_a_character(tmp_path: Path) -> None:
     content = CAMT.replace("UTF-8", "UTF-16").encode("utf-16")
     assert [row[:3] for row in told(read(tmp_path, content))] == SAME
+
+
+KINDS: dict[str, bytes] = {
+    "OFX statement": STATEMENT.encode(),
+    "camt statement": CAMT.encode(),
+    "QIF file": QIF.encode(),
+    "MT940 statement": MT940.encode(),
+    "CSV": '"Datum";"Zweck";"Betrag"\n"15.03.2024";"Café; Bar";"-12,50"\n'.encode("cp1252"),
+    "Monzo export": (
+        b"Transaction ID,Date,Time,Type,Name,Emoji,Category,Amount,Currency\n"
+        b"tx_1,15/03/2024,10:00:00,Card payment,Kiosk,,Food,-12.50,GBP\n"
+    ),
+    "Wise statement": (
+        b"TransferWise ID,Date,Amount,Currency,Description,Running Balance,Merchant\n"
+        b"CARD-1,15-03-2024,-12.50,EUR,Kiosk,87.50,Kiosk\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("title", KINDS)
+def test_a_file_is_called_what_it_is_and_needs_no_mapping(tmp_path: Path, title: str) -> None:
+    export = read(tmp_path, KINDS[title])
+    assert export.title == title
+    assert len(export.rows) in (1, 2)

@@ -1,4 +1,4 @@
-"""Norma 43: fixed columns, texts on lines of their own, balances and counts."""
+"""Norma 43: fixed columns, texts on separate lines, balances and counts."""
 
 from __future__ import annotations
 

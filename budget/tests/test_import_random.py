@@ -97,7 +97,7 @@ CAMT_KINDS = {
 
 
 def camt(kind: str) -> Write:
-    """Of one kind and version: since 001.07 the status is in an element of its own."""
+    """Of one kind and version: since 001.07 the status is in a separate element."""
     root, part = CAMT_KINDS[kind[:8]]
     booked = "<Sts><Cd>BOOK</Cd></Sts>" if kind[-2:] > "06" else "<Sts>BOOK</Sts>"
 

@@ -19,7 +19,7 @@ from budget.tests.test_import_random import ANSWERS, FORMATS, ORDER, WORDS, Move
 
 pytestmark = pytest.mark.django_db
 
-# Parts of one's own export are told apart by the service's own ids.
+# Rows of the service's own export are known by its ids.
 NAMES = [name for name in FORMATS if name != "own"]
 
 

@@ -484,7 +484,7 @@ def is_text(column: Column) -> bool:
 def texts_by_content(free: list[Column]) -> list[Column]:
     """The columns with words in most cells, where no word names one.
 
-    By what each column has alone, so that a part of a file is read as the whole is.
+    By what each column has, so that a part of a file is read as the whole is.
     """
     found = [c for c in free if is_text(c) and not is_number(c)]
     worded = [c for c in found if is_worded(c) and c.role in ("", "note")]

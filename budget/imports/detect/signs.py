@@ -1,4 +1,4 @@
-"""What a sign means, told from the rows: by balances, by words, by how many there are."""
+"""What a sign means, decided from the rows by balances, by words, by how many there are."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Norma 43 of the Spanish banks (AEB, cuaderno 43): lines of 80 characters in fixed columns.
 
 Read here and not by a library: the one that is kept, csb43, brings 19 MB of names of countries and
-currencies for the five kinds of lines that there are. Both read the same (docs/imports.md).
+currencies for five kinds of lines.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def read(path: Path, hints: Hints) -> Reading:
 
 
 def statements(lines: Sequence[str]) -> list[Statement]:
-    """The statements of a file. Raises BadFile for a line that is none of the format."""
+    """The statements of a file. Raises BadFile for an unknown line."""
     found: list[Statement] = []
     for number, line in enumerate(lines, 1):
         kind, text = line[:2], line.ljust(80)
