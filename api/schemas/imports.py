@@ -22,7 +22,8 @@ def is_mapping(value: str | None) -> str | None:
         try:
             mapping_in(value)
         except BadMapping as error:
-            raise ValueError(" ".join(error.problems)) from None
+            said = "; ".join(problem.rstrip(".") for problem in error.problems)
+            raise ValueError(f"Is not a mapping: {said}.") from None
     return value
 
 
