@@ -26,7 +26,8 @@ setup: $(DEV)  ## Create .venv with everything, tools for development included
 run: $(RUNTIME) .env  ## Serve on 127.0.0.1:8000 with a demo user (PORT=8001 for another port)
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py make_demo --address http://127.0.0.1:$(PORT)
-	@$(BIN)/python manage.py work & trap "kill $$!" EXIT INT TERM; \
+	@$(BIN)/python manage.py work & work=$$!; $(BIN)/python manage.py deliver & deliver=$$!; \
+		trap "kill $$work $$deliver" EXIT INT TERM; \
 		$(BIN)/python manage.py runserver 127.0.0.1:$(PORT)
 
 # Both databases are tried even where the first fails, so that one run tells everything.

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from benchmarks.comparison import compare
 from benchmarks.crowds import Bases
 from benchmarks.databases import Kind, kinds, scratch, version_of
+from benchmarks.deliveries import deliveries
 from benchmarks.growth import GROWTH
 from benchmarks.imports import imports
 from benchmarks.measure import FULL, QUICK, Scale
@@ -39,6 +40,7 @@ SERVED: Mapping[str, Measure] = {
     "shares": shares,
     "audit": audits,
     "midnight": midnights,
+    "deliveries": deliveries,
 }
 # In a process, on SQLite, too.
 SAVED: Mapping[str, Measure] = {"history": six_rules, "kinds": every_rule, "imports": imports}

@@ -18,7 +18,17 @@ from accounts.models import ApiToken, Scope
 from api.http.door import Door
 from api.http.endpoint import Endpoint
 from api.urls import urlpatterns
-from budget.models import Alert, Category, Ledger, Profile, Threshold, Transaction, TransactionType
+from budget.delivering import send_example
+from budget.models import (
+    Alert,
+    Category,
+    Delivery,
+    Ledger,
+    Profile,
+    Threshold,
+    Transaction,
+    TransactionType,
+)
 from budget.tests.base import ApiTestCase
 from budget.tests.people import limit, spend
 
@@ -49,8 +59,28 @@ class ReachTestCase(ApiTestCase):
         spend(cls.charlie, "12")
         cls.tokens["service"] = ApiToken.issue(cls.alice, "bank feed", Scope.SERVICE)[1]
         cls.tokens["reader"] = ApiToken.issue(cls.alice, "widget", Scope.READ)[1]
-        rows: tuple[Any, ...] = (Alert, Category, Threshold, Transaction, TransactionType, ApiToken)
-        names = ("alert", "category", "threshold", "transaction", "transaction-type", "token")
+        endpoint = cls.charlie.endpoints.create(url="https://example.com/")
+        send_example(endpoint, timezone.now())
+        rows: tuple[Any, ...] = (
+            Alert,
+            Category,
+            Delivery,
+            type(endpoint),
+            Threshold,
+            Transaction,
+            TransactionType,
+            ApiToken,
+        )
+        names = (
+            "alert",
+            "category",
+            "delivery",
+            "endpoint",
+            "threshold",
+            "transaction",
+            "transaction-type",
+            "token",
+        )
         cls.theirs = {
             name: model._base_manager.filter(user=cls.charlie).order_by("-pk").first().pk
             for name, model in zip(names, rows, strict=True)

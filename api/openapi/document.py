@@ -40,6 +40,8 @@ TAGS = {
     "transaction": "Movements of money, from which every total and every alert is computed.",
     "threshold": "Limits on spending, each with the current period: total, remaining, percent.",
     "alert": "Levels that were reached, and the user's own messages.",
+    "endpoint": "Where the user's events are sent: webhooks, signed by Standard Webhooks.",
+    "delivery": "One message to an endpoint, with each try.",
     "category": "What money is spent on, in the user's own words.",
     "transaction-type": "What a transaction does to spending and income.",
     "import": "Files of banks and other programs: what was understood, stored and undone.",

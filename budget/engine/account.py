@@ -32,6 +32,9 @@ from budget.models import (
     Category,
     Condition,
     DeletedId,
+    Delivery,
+    DeliveryTry,
+    Endpoint,
     FormerName,
     IdempotentAnswer,
     Import,
@@ -58,6 +61,9 @@ OWNED: tuple[type[models.Model], ...] = (
     ImportChange,
     ImportAnswer,
     Import,
+    DeliveryTry,
+    Delivery,
+    Endpoint,
     AlertEvent,
     Alert,
     Rollup,
@@ -82,6 +88,7 @@ SECRETS = {
     "usersessions.UserSession": {"session_key", "data"},
     "mfa.Authenticator": {"data"},
     "account.EmailConfirmation": {"key"},
+    "budget.Endpoint": {"secret", "old_secret"},
     "budget.IdempotentAnswer": {"key", "digest", "headers"},
 }
 ROWS_A_QUERY = 1000

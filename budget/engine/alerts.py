@@ -112,4 +112,4 @@ def append_event(book: Book, alert: Alert, cause: str, kind: str | None = None) 
         limit=alert.then_limit,
         transaction_id=alert.transaction_id if kind == EventKind.OPENED else None,
     )
-    sql.save_ledgers([ledger])
+    sql.save_ledgers([ledger], sql.notify_steps([ledger.user_id]))

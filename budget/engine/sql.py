@@ -425,6 +425,15 @@ INSERT INTO budget_alertevent
 (user_id, seq, alert_id, kind, cause, at, total, "limit", transaction_id) VALUES {rows}
 """
 
+# Wakes who delivers. Only for users with an endpoint: PostgreSQL lets commits that notify wait for
+# each other.
+CHANNEL = "budget_event"
+NOTIFY = (
+    "SELECT pg_notify('budget_event', CAST(user_id AS text)) FROM budget_endpoint"
+    " WHERE {users} AND state = 'on'"
+)
+NOTIFY_ONE = Prepared(NOTIFY.format(users="user_id = %s"))
+
 SAVE_LEDGERS = """
 WITH new (user_id, as_of, event_seq) AS (VALUES {rows})
 UPDATE budget_ledger SET as_of = new.as_of, event_seq = new.event_seq
@@ -449,6 +458,8 @@ def store_flips(flips: Sequence[tuple[LedgerState, Flip]], ledgers: Sequence[Led
     resolving = [(ledger, flip) for ledger, flip in flips if not flip.opens]
     steps = [resolve_step(part) for part in batches(resolving)]
     steps += [event_step(part) for part in batches(flips)]
+    if flips:
+        steps += notify_steps({ledger.user_id for ledger, _ in flips})
     save_ledgers(ledgers, steps)
 
 
@@ -512,6 +523,15 @@ def event_step(flips: Sequence[tuple[LedgerState, Flip]]) -> Step:
             flip.tip,
         ]
     return events(len(flips)), params
+
+
+def notify_steps(users: Collection[int]) -> list[Step]:
+    """Wake the deliverers of users with new events, once this commits; SQLite cannot."""
+    if connection.vendor != "postgresql":
+        return []
+    if len(users) == 1:
+        return [(NOTIFY_ONE, [*users])]
+    return [(NOTIFY.format(users=f"user_id IN ({ids_of(users)})"), [])]
 
 
 def save_step(ledgers: Sequence[LedgerState]) -> Step:

@@ -7,6 +7,7 @@ from budget.judge.periods import Calendar
 from budget.models.alert import Alert, AlertEvent, AlertKind, AlertStatus, EventKind
 from budget.models.category import Category
 from budget.models.deleted_id import DeletedId
+from budget.models.endpoint import Delivery, DeliveryTry, Endpoint
 from budget.models.former_name import FormerName
 from budget.models.idempotency import IdempotentAnswer
 from budget.models.imports import (
@@ -38,7 +39,10 @@ __all__ = [
     "Condition",
     "Conflict",
     "DeletedId",
+    "Delivery",
+    "DeliveryTry",
     "Effect",
+    "Endpoint",
     "EventKind",
     "FormerName",
     "Grain",

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import ApiToken
+from budget.delivering import send_example
 from budget.engine import raise_custom_alert
-from budget.models import Alert
+from budget.models import Alert, Endpoint
 from budget.tests.people import category, fill_import, limit, spend, stored_import
 
 
@@ -47,6 +49,7 @@ def make_book() -> Book:
         content_type="application/json",
     ).json()
     alert = Alert.objects.filter(user=alice).latest("id")
+    endpoint = Endpoint.objects.create(user=alice, url="https://example.com/alerts")
     return Book(
         alice,
         client.session.session_key or "",
@@ -55,6 +58,8 @@ def make_book() -> Book:
             "threshold": alert.threshold_id or 0,
             "alert": alert.pk,
             "DELETE alert": raise_custom_alert(alice.pk, "Ask the bank").pk,
+            "endpoint": endpoint.pk,
+            "delivery": send_example(endpoint, timezone.now()).pk,
             "category": category(alice, "Bakery").pk,
             "transaction-type": made["id"],
             "import": fill_import(alice).pk,

@@ -19,10 +19,18 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import ApiToken, Device
+from budget.delivering import send_example
 from budget.engine import account as engine_account
 from budget.engine import export_account, raise_custom_alert, record_transactions
 from budget.engine.account import SECRETS, tables
-from budget.models import Category, DeletedId, FormerName, Transaction
+from budget.models import (
+    Category,
+    DeletedId,
+    DeliveryTry,
+    Endpoint,
+    FormerName,
+    Transaction,
+)
 from budget.tests.base import ApiTestCase
 from budget.tests.people import combine, fill_import, limit, spend, transaction_of
 
@@ -32,6 +40,8 @@ SUSPICIOUS = re.compile("password|secret|digest|hash|token|key|data|code|session
 NO_SECRETS = {
     "accounts.ApiToken": {"key"},
     "budget.Category": {"key"},
+    "budget.Delivery": {"token"},
+    "budget.Endpoint": {"old_secret_until"},
     "budget.FormerName": {"key"},
     "budget.TransactionType": {"key"},
 }
@@ -46,6 +56,9 @@ def fill(user: User) -> None:
     category.save()
     FormerName.objects.keep(category, "earlier")
     fill_import(user)
+    endpoint = Endpoint.objects.create(user=user, url=f"https://{user.username}.example/")
+    delivery = send_example(endpoint, timezone.now())
+    DeliveryTry.objects.create(user=user, delivery=delivery, at=timezone.now(), took=7, text="ok")
     limit(user, "100.00", name="Élan")
     single = limit(user, "50.00", "transaction", name="Single")
     single.operator = "gt"
@@ -153,6 +166,7 @@ class ExportTestCase(AccountTestCase):
             self.alice.password,
             self.tokens["alice"],
             token.digest,
+            Endpoint.objects.get(user=self.alice).secret,
             "totp-alice",
             "confirm-alice",
             str(self.client.session.session_key),

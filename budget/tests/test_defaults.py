@@ -24,7 +24,7 @@ pytestmark = pytest.mark.once
 REQUIRED = {"GET /api/summary": {"date_from": "2018-03-01", "date_to": "2018-03-31"}}
 DAY = "2018-03-05T18:00:00"
 # What differs in another row that the same request makes.
-OWN = {"id", "threshold", "transaction", "token", "hint"}
+OWN = {"id", "threshold", "transaction", "token", "hint", "secret", "message_id"}
 MONTHLY = {"name": "Some", "type": "monthly", "amount": "100.00"}
 CONDITIONS = [{"category": "Restaurants", "amount": "5"}, {"measure": "net", "amount": "1"}]
 THRESHOLDS: dict[str, dict[str, Any]] = {

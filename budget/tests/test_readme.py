@@ -49,7 +49,8 @@ PARTS = (
 )
 # A command of the reference: by its helpers, or curl written out.
 COMMAND = re.compile(
-    r"^(?:# )?(?:ID=\$\()?(?:api|session) (?P<method>[A-Z]+) \"?(?P<path>[^\s\"?]+)", re.MULTILINE
+    r"^(?:# )?(?:[A-Z]+=\$\()?(?:api|session) (?P<method>[A-Z]+) \"?(?P<path>[^\s\"?]+)",
+    re.MULTILINE,
 )
 ADDRESS = "http://127.0.0.1:8000"
 ANY_KEY = re.compile(r"<[^>]+>")

@@ -13,11 +13,13 @@ from unittest import mock
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from api.http.door import Door
 from api.urls import urlpatterns
+from budget.delivering import send_example
 from budget.engine import Reading, raise_custom_alert
-from budget.models import Alert, Threshold, Transaction
+from budget.models import Alert, Endpoint, Threshold, Transaction
 from budget.tests.base import ApiTestCase
 from budget.tests.people import category, fill_import, limit, spend, stored_import
 
@@ -63,6 +65,10 @@ READS = {
         "token, rows of alert, rows of rollup, rows of transaction, rows of category,"
         " rows of transaction"
     ),
+    "endpoint": "token, rows of endpoint",
+    "endpoint/{}": "token, SELECT endpoint, look",
+    "endpoint/{}/delivery?state=pending": "token, SELECT endpoint, rows of delivery",
+    "delivery/{}": "token, SELECT delivery, rows of deliverytry",
     "category": "token, rows of category",
     "category?parent=food&q=a": "token, rows of category",
     "category/{}": "token, rows of category",
@@ -79,7 +85,8 @@ READS = {
         "token, look, SELECT, SELECT user, SELECT, SELECT, SELECT, SELECT, SELECT apitoken,"
         " SELECT device, SELECT ledger, SELECT category, SELECT threshold, SELECT condition,"
         " SELECT deletedid, SELECT transactiontype, SELECT transaction, SELECT alert,"
-        " SELECT alertevent, SELECT formername, SELECT idempotentanswer,"
+        " SELECT alertevent, SELECT endpoint, SELECT delivery, SELECT deliverytry,"
+        " SELECT formername, SELECT idempotentanswer,"
         " SELECT import, SELECT importpart, SELECT importchange, SELECT importanswer,"
         " SELECT thresholdrevision, SELECT rollup, SELECT profile"
     ),
@@ -100,6 +107,13 @@ WRITES: list[tuple[str, str, Any, tuple[int, int]]] = [
     ("DELETE", "threshold/{}", None, (14, 14)),
     ("POST", "alert", {"message": "Mind that"}, (9, 9)),
     ("PATCH", "alert/{}", {"acknowledged": True}, (13, 13)),
+    ("POST", "endpoint", {"url": "https://example.com/alerts"}, (6, 6)),
+    ("PATCH", "endpoint/{}", {"state": "paused"}, (9, 9)),
+    ("PUT", "endpoint/{}", {"url": "https://example.com/alerts"}, (10, 10)),
+    ("POST", "endpoint/{}/secret", {}, (6, 6)),
+    ("POST", "endpoint/{}/example", {}, (6, 6)),
+    ("POST", "endpoint/{}/replay", {"since": 0}, (8, 8)),
+    ("DELETE", "endpoint/{}", None, (9, 9)),
     ("POST", "category", {"name": "Bread", "parent": "Coffee"}, (16, 16)),
     ("PATCH", "category/{}", {"name": "Eating"}, (11, 11)),
     ("PUT", "category/{}", {"name": "Food"}, (11, 11)),
@@ -131,7 +145,10 @@ class StatementsTestCase(ApiTestCase):
         spend(cls.alice, "5.00", to="Coffee")
         raise_custom_alert(cls.alice.pk, "Mind this")
         alert = Alert.objects.filter(user=cls.alice, threshold__name="Food").earliest("id")
+        endpoint = Endpoint.objects.create(user=cls.alice, url="https://example.com/")
         cls.keys = {
+            "endpoint": endpoint.pk,
+            "delivery": send_example(endpoint, timezone.now()).pk,
             "transaction": Transaction.objects.filter(user=cls.alice).earliest("id").pk,
             "threshold": Threshold.objects.get(user=cls.alice, name="Food").pk,
             "alert": alert.pk,

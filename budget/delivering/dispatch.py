@@ -1,0 +1,153 @@
+"""From events to deliveries: exactly one of each event and endpoint, by a rule of the database.
+
+It is not done in the commit that writes the event: that would hold the ledger's lock for longer.
+Each endpoint has the number of the last event that was looked at for it. A user's events are
+numbered under the ledger's lock, so no event comes after one with a higher number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from budget.delivering.sql import rows_of, stored
+from budget.judge.kinds import Cause
+from budget.models import Delivery, Endpoint
+from budget.models.endpoint import DeliveryKind, DeliveryState, EndpointState
+
+ENDPOINTS_A_COMMIT = 50
+EVENTS_A_LOOK = 1000
+# An import commits many times. It is reported once nothing more has come of it for so long.
+IMPORT_QUIET = timedelta(seconds=10)
+
+
+class Seen(NamedTuple):
+    """What decides whether an event is reported."""
+
+    seq: int
+    kind: str
+    cause: str
+    threshold_id: int | None
+    level: int | None
+    late: Any
+
+
+BEHIND = """
+SELECT e.id, l.event_seq FROM budget_endpoint e JOIN budget_ledger l ON l.user_id = e.user_id
+WHERE e.state = 'on' AND e.seq < l.event_seq{among} ORDER BY e.id LIMIT {limit:d}{skip}
+"""
+SEEN = """
+SELECT v.seq, v.kind, v.cause, a.threshold_id, a.level, a.late
+FROM budget_alertevent v JOIN budget_alert a ON a.id = v.alert_id AND a.user_id = v.user_id
+WHERE v.user_id = %s AND v.seq > %s ORDER BY v.seq LIMIT {limit:d}
+"""
+# A row that is there already has been reported before: a replay sends it again.
+ADD = """
+INSERT INTO budget_delivery
+(user_id, endpoint_id, kind, seq, last_seq, state, tries, due_at, token, created_at)
+VALUES {rows}
+ON CONFLICT (user_id, endpoint_id, seq) DO UPDATE
+SET state = 'pending', tries = 0, ended_at = NULL, due_at = EXCLUDED.due_at, token = '',
+last_seq = EXCLUDED.last_seq
+WHERE budget_delivery.state IN ('delivered', 'folded', 'failed')
+AND budget_delivery.kind = EXCLUDED.kind
+"""
+ADD_ROW = "(%s, %s, %s, %s, %s, 'pending', 0, %s, '', %s)"
+
+
+def dispatch(users: Collection[int] | None = None) -> int:
+    """Make the deliveries of what has happened; gives how many endpoints had something new.
+
+    users: only of these; None: of all. Any number of processes may do this at once.
+    """
+    among = "" if users is None else f" AND e.user_id IN ({', '.join(map(str, users)) or 'NULL'})"
+    postgresql = connection.vendor == "postgresql"
+    skip = " FOR UPDATE OF e SKIP LOCKED" if postgresql else ""
+    text = BEHIND.format(among=among, limit=ENDPOINTS_A_COMMIT, skip=skip)
+    if not postgresql and not rows_of(text, []):
+        # SQLite's transactions begin with the one lock there is.
+        return 0
+    with transaction.atomic():
+        behind = dict(rows_of(text, []))
+        for endpoint in Endpoint.objects.filter(pk__in=behind):
+            catch_up(endpoint, behind[endpoint.pk], timezone.now())
+    return len(behind)
+
+
+def catch_up(endpoint: Endpoint, newest: int, now: datetime) -> None:
+    """Make an endpoint's deliveries of the next events; it is locked. newest: the last number."""
+    found = rows_of(SEEN.format(limit=EVENTS_A_LOOK), [endpoint.user_id, endpoint.seq])
+    events = [Seen(*row) for row in found]
+    reported = [event for event in events if passes(endpoint, event)]
+    due = max(now, endpoint.wait_until or now) + timedelta(seconds=endpoint.quiet)
+    single = [event.seq for event in reported if event.cause != Cause.IMPORT]
+    add(endpoint, [(DeliveryKind.EVENT, seq, None) for seq in single], due, now)
+    imported = [event.seq for event in reported if event.cause == Cause.IMPORT]
+    if imported:
+        of_import(endpoint, imported, max(due, now + IMPORT_QUIET), now)
+    reached = events[-1].seq if len(events) == EVENTS_A_LOOK else newest
+    Endpoint.objects.filter(pk=endpoint.pk).update(seq=max(reached, endpoint.seq))
+
+
+def passes(endpoint: Endpoint, event: Seen) -> bool:
+    return endpoint.wants(event.kind, event.threshold_id, event.level or None, bool(event.late))
+
+
+Row = tuple[str, int, int | None]
+
+
+def add(endpoint: Endpoint, rows: Sequence[Row], due: datetime, now: datetime) -> None:
+    """rows: kind, seq and last_seq."""
+    if not rows:
+        return
+    params: list[Any] = []
+    for kind, seq, last in rows:
+        params += [endpoint.user_id, endpoint.pk, kind, seq, last, stored(due), stored(now)]
+    with connection.cursor() as cursor:
+        cursor.execute(ADD.format(rows=", ".join([ADD_ROW] * len(rows))), params)
+
+
+def of_import(endpoint: Endpoint, seqs: Sequence[int], due: datetime, now: datetime) -> None:
+    """Let a message that waits take in more events of an import, or make one."""
+    waiting = Delivery.objects.filter(
+        user_id=endpoint.user_id,
+        endpoint=endpoint,
+        kind=DeliveryKind.IMPORT,
+        state=DeliveryState.PENDING,
+        token="",
+        left_at=None,
+        last_seq__lt=seqs[0],
+    ).order_by("-seq")[:1]
+    for row in waiting:
+        same = Delivery.objects.filter(pk=row.pk, token="", left_at=None)
+        if same.update(last_seq=seqs[-1], due_at=due):
+            return
+    add(endpoint, [(DeliveryKind.IMPORT, seqs[0], seqs[-1])], due, now)
+
+
+def replay(endpoint: Endpoint, since: int) -> None:
+    """Tell an endpoint again what has happened after an event, as far as it is true.
+
+    Messages have the ids that they had. What waits already is sent once.
+    """
+    rows = Endpoint.objects.filter(pk=endpoint.pk, user_id=endpoint.user_id)
+    rows.update(seq=since, state=EndpointState.ON, because="", wait_until=None)
+    resume(endpoint, timezone.now())
+
+
+def resume(endpoint: Endpoint, now: datetime) -> None:
+    """Let what waits for an endpoint leave."""
+    held = Delivery.objects.filter(
+        user_id=endpoint.user_id, endpoint=endpoint, state=DeliveryState.HELD
+    )
+    held.update(state=DeliveryState.PENDING, due_at=now)
+
+
+def skip_what_was_missed(endpoint: Endpoint) -> None:
+    """Let an endpoint begin with the next event."""
+    ledger = endpoint.user.ledger
+    Endpoint.objects.filter(pk=endpoint.pk).update(seq=ledger.event_seq)

@@ -1,0 +1,215 @@
+"""What is true of a delivery when it leaves: its message, or nothing.
+
+An alert that has opened is reported only while it is open and by its last opening; one that has
+resolved only while it is resolved and if the receiver may know that it was open. So whatever
+arrives, the last message of an alert says what it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from budget.answers import describe_events
+from budget.answers.alert_rows import AlertRow, EventRow, events_of, read_alerts
+from budget.answers.shapes import EventDict
+from budget.delivering.sql import Taken, rows_of
+from budget.engine import Reading, one_state
+from budget.judge.kinds import Cause
+from budget.models import Delivery, Endpoint, EventKind
+from budget.models.alert import AlertStatus
+from budget.models.endpoint import Brief, DeliveryKind
+from lib.columns import made_as
+from lib.text import moment
+
+FLIPS = (EventKind.OPENED, EventKind.RESOLVED)
+# The alerts of an import that its message shows; it says how many more there are.
+MAX_SHOWN = 10
+
+
+class Message(NamedTuple):
+    """What is sent for a row. folded: nothing, now or ever. later: nothing yet."""
+
+    row: Taken
+    body: bytes = b""
+    folded: bool = False
+    later: bool = False
+
+
+def messages_of(
+    user_id: int, rows: Sequence[Taken], endpoints: Mapping[int, Endpoint], token: str
+) -> list[Message]:
+    """The messages of a user's rows, all of one state of the ledger. token: that the rows have."""
+    examples = [Message(row, example_of(row)) for row in rows if row.kind == DeliveryKind.EXAMPLE]
+    rows = [row for row in rows if row.kind != DeliveryKind.EXAMPLE]
+    if not rows:
+        return examples
+    with one_state(user_id) as ledger:
+        state = State(Reading(ledger), endpoints, token)
+        return [*examples, *state.singles(rows), *state.imports(rows)]
+
+
+class State:
+    """One state of a user's ledger, with what rows need of it.
+
+    reading: of a snapshot, so that nothing moves.
+    """
+
+    def __init__(self, reading: Reading, endpoints: Mapping[int, Endpoint], token: str) -> None:
+        self.reading, self.endpoints, self.token = reading, endpoints, token
+        self.user_id = reading.ledger.user_id
+
+    def singles(self, rows: Sequence[Taken]) -> list[Message]:
+        """The messages of single events."""
+        rows = [row for row in rows if row.kind == DeliveryKind.EVENT]
+        if not rows:
+            return []
+        wanted = events_of(self.user_id).among("r.seq", list({row.seq for row in rows}))
+        events = {event.seq: event for event in self.events(wanted.text, wanted.params)}
+        alerts = read_alerts(self.reading, dict.fromkeys(one.alert_id for one in events.values()))
+        last = self.last_flips(alerts)
+        verdicts = {row: self.verdict(row, events, alerts, last) for row in rows}
+        reported = {row.seq or 0 for row in rows if verdicts[row] not in SILENT}
+        described = self.described([events[seq] for seq in sorted(reported)])
+        return [
+            Message(row, folded=verdict == FOLDED, later=verdict == LATER)
+            if verdict in SILENT
+            else Message(row, body_of(verdict, described[row.seq or 0]))
+            for row, verdict in verdicts.items()
+        ]
+
+    def verdict(
+        self,
+        row: Taken,
+        events: Mapping[int, EventRow],
+        alerts: Mapping[int, AlertRow],
+        last: Mapping[int, int],
+    ) -> str:
+        """The type of a row's message, or FOLDED, or LATER."""
+        event = events.get(row.seq or 0)
+        if event is None:
+            return FOLDED
+        alert = alerts[event.alert_id]
+        if not still_true(event, alert, last):
+            return FOLDED
+        if event.kind != EventKind.RESOLVED or row.left_at is not None:
+            return f"alert.{event.kind}"
+        known = self.known_of(row, event)
+        if known == UNTOLD:
+            brief = self.endpoints[row.endpoint_id].brief
+            return "alert.passed" if brief == Brief.ONCE else FOLDED
+        return LATER if known == LEAVING else "alert.resolved"
+
+    def known_of(self, row: Taken, event: EventRow) -> str:
+        """Whether the receiver may take the alert of a resolved event for open.
+
+        By the last opening or resolving before it that has left.
+        """
+        flips = rows_of(BEFORE, [self.user_id, event.alert_id, event.seq])
+        mine = Delivery.objects.filter(user_id=self.user_id, endpoint_id=row.endpoint_id)
+        single = {one.seq: one for one in mine.filter(kind=DeliveryKind.EVENT, seq__in=dict(flips))}
+        for seq, kind in flips:
+            covering = mine.filter(kind=DeliveryKind.IMPORT, seq__lte=seq, last_seq__gte=seq)
+            delivery = single.get(seq) or covering.first()
+            # Without a delivery: it was before the endpoint, or a filter left it out.
+            if delivery is None or delivery.left_at is not None:
+                return TOLD if kind == EventKind.OPENED else UNTOLD
+            if delivery.token not in ("", self.token):
+                return LEAVING
+        return UNTOLD
+
+    def imports(self, rows: Sequence[Taken]) -> list[Message]:
+        """The messages of imports: one each."""
+        return [self.of_import(row) for row in rows if row.kind == DeliveryKind.IMPORT]
+
+    def of_import(self, row: Taken) -> Message:
+        """What an import has opened and resolved, as far as it still is so."""
+        endpoint = self.endpoints[row.endpoint_id]
+        span = events_of(self.user_id).where("r.seq >= %s AND r.seq <= %s", row.seq, row.last_seq)
+        span = span.where("r.cause = %s", Cause.IMPORT)
+        events = sorted(self.events(span.text, span.params))
+        alerts = read_alerts(self.reading, dict.fromkeys(one.alert_id for one in events))
+        last = self.last_flips(alerts)
+        begun = {event.alert_id for event in events if event.kind == EventKind.OPENED}
+        true = [
+            event
+            for event in events
+            if endpoint.wants(event.kind, *filtered_by(alerts[event.alert_id]))
+            and still_true(event, alerts[event.alert_id], last)
+            # What came and went within the import is not worth a word.
+            and (event.kind == EventKind.OPENED or event.alert_id not in begun)
+        ]
+        if not true:
+            return Message(row, folded=True)
+        described = self.described(true[:MAX_SHOWN])
+        opened = sum(event.kind == EventKind.OPENED for event in true)
+        data = {
+            "first_seq": row.seq,
+            "last_seq": row.last_seq,
+            "opened": opened,
+            "resolved": len(true) - opened,
+            "events": list(described.values()),
+        }
+        return Message(row, json_of("alerts.imported", moment(true[-1].at), data))
+
+    def events(self, text: str, params: Sequence[Any]) -> list[EventRow]:
+        return list(map(made_as(EventRow, self.reading.database), self.reading.rows(text, params)))
+
+    def last_flips(self, alerts: Iterable[int]) -> dict[int, int]:
+        """The number of the last opening or resolving of each alert."""
+        ids = ", ".join(map(str, alerts))
+        return dict(rows_of(LAST.format(ids=ids), [self.user_id])) if ids else {}
+
+    def described(self, events: Sequence[EventRow]) -> dict[int, EventDict]:
+        """Events by number, each with its alert's numbers of now."""
+        shown = describe_events(self.reading, events) if events else []
+        return {one["seq"]: one for one in shown}
+
+
+# Whether a receiver may know of an opening; LEAVING: another process has it in hand just now.
+TOLD, UNTOLD, LEAVING = "reported", "untold", "leaving"
+FOLDED, LATER = "folded", "later"
+
+
+SILENT = (FOLDED, LATER)
+LAST = """
+SELECT alert_id, MAX(seq) FROM budget_alertevent
+WHERE user_id = %s AND alert_id IN ({ids}) AND kind IN ('opened', 'resolved') GROUP BY alert_id
+"""
+BEFORE = """
+SELECT seq, kind FROM budget_alertevent
+WHERE user_id = %s AND alert_id = %s AND seq < %s AND kind IN ('opened', 'resolved')
+ORDER BY seq DESC LIMIT 100
+"""
+
+
+def still_true(event: EventRow, alert: AlertRow, last: Mapping[int, int]) -> bool:
+    """Whether an alert still is what an event has made of it."""
+    if event.kind in FLIPS:
+        status = AlertStatus.OPEN if event.kind == EventKind.OPENED else AlertStatus.RESOLVED
+        return alert.status == status and last.get(alert.id) == event.seq
+    acknowledged, snoozed = alert.acknowledged_at is not None, alert.snoozed_until is not None
+    return {
+        EventKind.ACKNOWLEDGED: acknowledged,
+        EventKind.UNACKNOWLEDGED: not acknowledged,
+        EventKind.SNOOZED: snoozed,
+        EventKind.UNSNOOZED: not snoozed,
+    }[EventKind(event.kind)]
+
+
+def filtered_by(alert: AlertRow) -> tuple[int | None, int | None, bool]:
+    return alert.threshold_id, alert.level or None, alert.late
+
+
+def body_of(kind: str, event: EventDict) -> bytes:
+    return json_of(kind, event["at"], event)
+
+
+def example_of(row: Taken) -> bytes:
+    return json_of("example", moment(row.created_at), {"endpoint": row.endpoint_id})
+
+
+def json_of(kind: str, at: str, data: Mapping[str, Any]) -> bytes:
+    """A message as Standard Webhooks has it: type, timestamp of what happened, data."""
+    return json.dumps({"type": kind, "timestamp": at, "data": data}, separators=(",", ":")).encode()

@@ -1,0 +1,479 @@
+"""Events reach endpoints: signed, each once, and only what is true when it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from standardwebhooks import Webhook
+
+from budget.delivering import Deliverer, dispatch, messages, schedule, sql, worker
+from budget.delivering.dispatch import IMPORT_QUIET
+from budget.delivering.endpoints import put, stop
+from budget.engine import acknowledge, raise_custom_alert, record_transactions
+from budget.models import (
+    Alert,
+    AlertEvent,
+    Cause,
+    Delivery,
+    DeliveryTry,
+    Endpoint,
+    Transaction,
+)
+from budget.models.endpoint import EndpointState
+from budget.models.ledger import open_book
+from budget.tests.people import limit, make_user, spend, transaction_of
+from budget.tests.receiver import Got, Receiver, receiving
+
+# Its threads answer; all statements are this thread's.
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture
+def alice() -> User:
+    return make_user()
+
+
+def endpoint_of(user: User, receiver: Receiver, **fields: Any) -> Endpoint:
+    return Endpoint.objects.create(user=user, url=receiver.url, seq=user.ledger.event_seq, **fields)
+
+
+def deliver(receiver: Receiver) -> dict[str, int]:
+    """Send what is due now."""
+    return dict(+Deliverer(receiver.guard, threads=3).run_once())
+
+
+def due_again() -> None:
+    """Let what waits for another try be due."""
+    Delivery.objects.filter(state="pending").update(due_at=timezone.now())
+
+
+def verified(got: Got, secret: str) -> Any:
+    """The message as the reference library takes it; raises where the signature is not good."""
+    return Webhook(secret).verify(got.body.decode(), got.headers)
+
+
+def buy(user: User, amount: str, **fields: Any) -> Transaction:
+    """Spend today: an alert of a period that is over is late, and not reported."""
+    return spend(user, amount, str(timezone.now().date()), **fields)
+
+
+def states() -> list[str]:
+    return list(Delivery.objects.order_by("id").values_list("state", flat=True))
+
+
+def test_an_alert_that_opens_arrives_once_signed_with_its_numbers(
+    alice: User, receiver: Receiver
+) -> None:
+    limit(alice, "100.00", of="Food", name="Food", levels=[100])
+    endpoint = endpoint_of(alice, receiver)
+    row = buy(alice, "120.00", to="Food")
+    assert deliver(receiver) == {"delivered": 1}
+    assert deliver(receiver) == {}
+    (got,) = receiver.got
+    message = verified(got, endpoint.secret)
+    event = AlertEvent.objects.get()
+    assert got.id == f"event_{alice.pk}_{event.seq}"
+    assert message["type"] == "alert.opened"
+    data = message["data"]
+    assert (data["seq"], data["total"], data["limit"]) == (event.seq, "120.00", "100.00")
+    assert data["transaction"] == row.pk
+    assert data["alert"]["status"] == "open"
+    assert data["alert"]["total"] == "120.00"
+
+
+def test_the_numbers_of_then_and_of_now(alice: User, receiver: Receiver) -> None:
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint_of(alice, receiver)
+    buy(alice, "120.00", to="Food")
+    buy(alice, "30.00", to="Food")
+    deliver(receiver)
+    data = receiver.got[0].json["data"]
+    assert (data["total"], data["alert"]["total"]) == ("120.00", "150.00")
+
+
+@pytest.mark.parametrize(("brief", "types"), [("nothing", []), ("once", ["alert.passed"])])
+def test_what_opened_and_resolved_before_it_left_is_folded(
+    alice: User, receiver: Receiver, brief: str, types: list[str]
+) -> None:
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint = endpoint_of(alice, receiver, brief=brief)
+    buy(alice, "120.00", to="Food").delete()
+    deliver(receiver)
+    assert receiver.types == types
+    endpoint.refresh_from_db()
+    assert endpoint.folded == 2 - len(types)
+
+
+def test_what_was_told_open_is_told_resolved(alice: User, receiver: Receiver) -> None:
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint_of(alice, receiver)
+    row = buy(alice, "120.00", to="Food")
+    deliver(receiver)
+    row.delete()
+    deliver(receiver)
+    assert receiver.types == ["alert.opened", "alert.resolved"]
+
+
+def test_what_may_have_been_told_open_is_told_resolved(alice: User, receiver: Receiver) -> None:
+    """The try failed, but who knows whether the message arrived."""
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint_of(alice, receiver)
+    receiver.answer = lambda got: (500, {}, b"")
+    row = buy(alice, "120.00", to="Food")
+    deliver(receiver)
+    row.delete()
+    receiver.answer = lambda got: (204, {}, b"")
+    due_again()
+    deliver(receiver)
+    assert receiver.types == ["alert.opened", "alert.resolved"]
+    assert states() == ["folded", "delivered"]
+
+
+def test_of_an_alert_that_comes_and_goes_the_last_state_is_told(
+    alice: User, receiver: Receiver
+) -> None:
+    """Opened is reported; then it resolves, opens and resolves again before anything leaves."""
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint_of(alice, receiver)
+    row = buy(alice, "120.00", to="Food")
+    deliver(receiver)
+    row.delete()
+    buy(alice, "130.00", to="Food").delete()
+    deliver(receiver)
+    assert receiver.types == ["alert.opened", "alert.resolved"]
+    assert states() == ["delivered", "folded", "folded", "delivered"]
+
+
+def test_what_resolved_is_not_told_of_a_re_opened_alert(alice: User, receiver: Receiver) -> None:
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint_of(alice, receiver)
+    buy(alice, "120.00", to="Food").delete()
+    buy(alice, "140.00", to="Food")
+    deliver(receiver)
+    assert receiver.types == ["alert.opened"]
+    assert receiver.got[0].json["data"]["alert"]["episodes"] == 2
+
+
+def test_an_opening_from_before_the_endpoint_is_taken_for_told(
+    alice: User, receiver: Receiver
+) -> None:
+    limit(alice, "100.00", of="Food", levels=[100])
+    row = buy(alice, "120.00", to="Food")
+    endpoint_of(alice, receiver)
+    row.delete()
+    deliver(receiver)
+    assert receiver.types == ["alert.resolved"]
+
+
+def test_filters_by_kind_threshold_and_level(alice: User, receiver: Receiver) -> None:
+    food = limit(alice, "100.00", of="Food", name="Food")
+    limit(alice, "100.00", of="Fun", name="Fun")
+    endpoint_of(alice, receiver, thresholds=[food.pk], levels=[100], kinds=["opened"])
+    buy(alice, "100.00", to="Food")
+    buy(alice, "100.00", to="Fun").delete()
+    raise_custom_alert(alice.pk, "Mind this")
+    deliver(receiver)
+    (got,) = receiver.got
+    assert got.json["data"]["alert"]["threshold"] == food.pk
+    assert got.json["data"]["alert"]["level"] == 100
+
+
+def test_acknowledged_is_told_where_asked_for(alice: User, receiver: Receiver) -> None:
+    endpoint_of(alice, receiver, kinds=["acknowledged", "unacknowledged"])
+    alert = raise_custom_alert(alice.pk, "Mind this")
+    acknowledge(alice.pk, alert.pk)
+    deliver(receiver)
+    acknowledge(alice.pk, alert.pk, False)
+    acknowledge(alice.pk, alert.pk)
+    deliver(receiver)
+    assert receiver.types == ["alert.acknowledged"] * 2
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_late_alerts_of_past_periods_are_told_where_asked_for(
+    alice: User, receiver: Receiver, late: bool
+) -> None:
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint_of(alice, receiver, late=late)
+    spend(alice, "120.00", "2018-01-05", to="Food")
+    assert Alert.objects.get().late
+    deliver(receiver)
+    assert len(receiver.got) == late
+
+
+def import_rows(user: User, *rows: Any) -> None:
+    with open_book(user.pk):
+        record_transactions(user.pk, [*rows], cause=Cause.IMPORT)
+
+
+def after_the_import() -> Any:
+    later = timezone.now() + IMPORT_QUIET + timedelta(seconds=1)
+    return mock.patch("django.utils.timezone.now", return_value=later)
+
+
+def test_an_import_makes_one_message(alice: User, receiver: Receiver) -> None:
+    limit(alice, "10.00", "daily", of="Food", levels=[100])
+    endpoint_of(alice, receiver, late=True)
+    days = [f"2018-03-{day:02}" for day in range(1, 26)]
+    for some in (days[:20], days[20:]):
+        import_rows(alice, *(transaction_of(alice, "12.00", day, to="Food") for day in some))
+        assert deliver(receiver) == {}
+    with after_the_import():
+        assert deliver(receiver) == {"delivered": 1}
+    (got,) = receiver.got
+    message = got.json
+    assert message["type"] == "alerts.imported"
+    assert message["data"]["opened"] == 25
+    assert len(message["data"]["events"]) == 10
+    assert len(got.body) < 20_000
+
+
+def test_a_failed_try_is_readable_and_made_again_at_its_time(
+    alice: User, receiver: Receiver
+) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    receiver.answer = lambda got: (500, {}, "Überlast".encode() * 500)
+    before = timezone.now()
+    deliver(receiver)
+    row = Delivery.objects.get()
+    assert (row.state, row.tries, row.status) == ("pending", 1, 500)
+    assert timedelta(seconds=3) < row.due_at - before < timedelta(seconds=16)
+    (tried,) = DeliveryTry.objects.all()
+    assert tried.status == 500
+    assert tried.text.startswith("Überlast")
+    assert len(tried.text.encode()) <= 1026
+    endpoint.refresh_from_db()
+    assert endpoint.failing_since is not None
+    receiver.answer = lambda got: (200, {}, b"thanks")
+    due_again()
+    deliver(receiver)
+    assert len({got.id for got in receiver.got}) == 1
+    healed = Endpoint.objects.get()
+    assert (healed.delivered, healed.failed) == (1, 1)
+    assert healed.failing_since is None
+
+
+def test_no_answer_is_a_try_too(alice: User, receiver: Receiver) -> None:
+    endpoint_of(alice, receiver)
+    Endpoint.objects.update(url=receiver.url.replace("localhost", "127.0.0.2"))
+    raise_custom_alert(alice.pk, "Mind this")
+    deliver(receiver)
+    (tried,) = DeliveryTry.objects.all()
+    assert tried.status is None
+    assert "outside" in tried.text
+
+
+def test_retry_after_is_obeyed_for_all_that_waits(alice: User, receiver: Receiver) -> None:
+    endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    receiver.answer = lambda got: (429, {"Retry-After": "7200"}, b"")
+    deliver(receiver)
+    raise_custom_alert(alice.pk, "And that")
+    deliver(receiver)
+    assert len(receiver.got) == 1
+    until = timezone.now() + timedelta(seconds=7100)
+    assert all(row.due_at > until for row in Delivery.objects.all())
+    assert Delivery.objects.count() == 2
+
+
+def test_gone_switches_off_and_the_owner_is_told(alice: User, receiver: Receiver) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    receiver.answer = lambda got: (410, {}, b"")
+    deliver(receiver)
+    endpoint.refresh_from_db()
+    assert endpoint.state == "off"
+    assert "410" in endpoint.because
+    reported = Alert.objects.latest("id").message
+    assert f"Endpoint {endpoint.pk} ({endpoint.url}) is off" in reported
+    assert states() == ["failed"]
+
+
+def test_an_endpoint_that_only_fails_is_paused_and_goes_on_where_it_stopped(
+    alice: User, receiver: Receiver
+) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    receiver.answer = lambda got: (500, {}, b"")
+    for _ in range(schedule.MAX_TRIES):
+        deliver(receiver)
+        due_again()
+    assert states() == ["failed"]
+    assert Delivery.objects.get().tries == 10
+    endpoint.refresh_from_db()
+    assert endpoint.state == "paused"
+    assert "10 tries" in Alert.objects.latest("id").message
+    deliver(receiver)
+    assert len(receiver.got) == 10
+    receiver.answer = lambda got: (204, {}, b"")
+    with open_book(alice.pk) as book:
+        put(book, endpoint, EndpointState.ON)
+    deliver(receiver)
+    assert receiver.types[10:] == ["alert.opened"]
+    assert "paused" in receiver.got[-1].json["data"]["alert"]["message"]
+
+
+def test_one_message_that_fails_does_not_pause_an_endpoint_that_works(
+    alice: User, receiver: Receiver
+) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "poison")
+    raise_custom_alert(alice.pk, "good")
+    receiver.answer = lambda got: (400 if b"poison" in got.body else 204, {}, b"")
+    Endpoint.objects.update(delivered=0)
+    deliver(receiver)
+    for _ in range(schedule.MAX_TRIES):
+        raise_custom_alert(alice.pk, "good")
+        due_again()
+        deliver(receiver)
+    endpoint.refresh_from_db()
+    assert endpoint.state == "on"
+    assert states()[0] == "failed"
+
+
+def test_the_schedule_takes_three_days() -> None:
+    now = datetime(2018, 3, 5, tzinfo=UTC)
+    at = now
+    for tries in range(1, schedule.MAX_TRIES):
+        due = schedule.next_try(tries, at)
+        assert due is not None
+        at = due
+    assert timedelta(days=2.4) < at - now < timedelta(days=3.9)
+    assert schedule.next_try(schedule.MAX_TRIES, now) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120),
+        ("999999999999", 24 * 3600),
+        ("Mon, 05 Mar 2018 00:01:00 GMT", 60),
+        ("Mon, 05 Mar 2016 00:01:00 GMT", None),
+        ("soon", None),
+        ("-5", None),
+        ("0", None),
+        ("²", None),
+    ],
+)
+def test_retry_after_in_seconds_and_as_a_date(text: str, seconds: int | None) -> None:
+    now = datetime(2018, 3, 5, tzinfo=UTC)
+    wanted = None if seconds is None else now + timedelta(seconds=seconds)
+    assert schedule.wished(text, now) == wanted
+
+
+def test_both_secrets_sign_for_a_day(alice: User, receiver: Receiver) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    old, new = endpoint.secret, endpoint.rotate(timezone.now())
+    endpoint.save()
+    raise_custom_alert(alice.pk, "Mind this")
+    deliver(receiver)
+    assert verified(receiver.got[0], old) == verified(receiver.got[0], new)
+    endpoint.old_secret_until = timezone.now()
+    endpoint.save()
+    raise_custom_alert(alice.pk, "Mind that")
+    deliver(receiver)
+    verified(receiver.got[1], new)
+    with pytest.raises(Exception, match="signature"):
+        verified(receiver.got[1], old)
+
+
+def test_a_quiet_time_lets_what_passes_go_untold(alice: User, receiver: Receiver) -> None:
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint_of(alice, receiver, quiet=60)
+    row = buy(alice, "120.00", to="Food")
+    assert deliver(receiver) == {}
+    row.delete()
+    deliver(receiver)
+    later = timezone.now() + timedelta(seconds=61)
+    with mock.patch("django.utils.timezone.now", return_value=later):
+        assert deliver(receiver) == {"folded": 2}
+
+
+def test_two_dispatchers_make_one_delivery(alice: User, receiver: Receiver) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    dispatch()
+    Endpoint.objects.filter(pk=endpoint.pk).update(seq=0)
+    dispatch()
+    assert Delivery.objects.count() == 1
+
+
+def test_a_row_of_a_killed_process_comes_back_and_its_late_answer_changes_nothing(
+    alice: User, receiver: Receiver
+) -> None:
+    endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    dispatch()
+    now = timezone.now()
+    lost = sql.take(now, now + timedelta(seconds=9), "a" * 32, 10)
+    assert len(lost) == 1
+    assert deliver(receiver) == {}
+    Delivery.objects.update(due_at=timezone.now())
+    assert deliver(receiver) == {"delivered": 1}
+    late = sql.Outcome(lost[0].id, "pending", 1, now, None, 500)
+    assert sql.settle("a" * 32, [late]) == set()
+    assert states() == ["delivered"]
+
+
+def test_stopping_twice_tells_once(alice: User, receiver: Receiver) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    assert stop(endpoint.pk, EndpointState.OFF, "Because.")
+    assert not stop(endpoint.pk, EndpointState.OFF, "Because.")
+    assert Alert.objects.count() == 1
+
+
+def test_what_ended_long_ago_is_deleted(alice: User, receiver: Receiver) -> None:
+    endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    deliver(receiver)
+    deliver(receiver)
+    assert Delivery.objects.count() == 1
+    Delivery.objects.update(ended_at=timezone.now() - timedelta(days=31))
+    deliver(receiver)
+    assert (Delivery.objects.count(), DeliveryTry.objects.count()) == (0, 0)
+
+
+def test_the_command(alice: User, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("deliver", "--once", "--threads", "1")
+    assert capsys.readouterr().out == "0 delivered, 0 failed, 0 folded.\n"
+
+
+@pytest.mark.postgres
+def test_a_commit_tells_only_where_there_is_an_endpoint(alice: User, receiver: Receiver) -> None:
+    limit(alice, "100.00", of="Food", levels=[100])
+    with CaptureQueriesContext(connection) as queries:
+        buy(alice, "120.00", to="Food")
+    assert sum("pg_notify" in query["sql"] for query in queries) == 1
+
+
+def test_one_users_error_does_not_hold_up_another(alice: User, receiver: Receiver) -> None:
+    bob = make_user("bob")
+    real = messages.messages_of
+
+    def broken(user_id: int, *args: Any) -> Any:
+        if user_id == alice.pk:
+            raise ValueError
+        return real(user_id, *args)
+
+    for user in (alice, bob):
+        endpoint_of(user, receiver)
+        raise_custom_alert(user.pk, f"Mind this, {user.username}")
+    with mock.patch.object(worker, "messages_of", broken):
+        assert deliver(receiver) == {"delivered": 1}
+    assert "bob" in receiver.got[0].json["data"]["alert"]["message"]
