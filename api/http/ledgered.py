@@ -147,7 +147,7 @@ def write_once(request: ApiRequest, endpoint: Endpoint, sent: Sent, keys: Keys) 
             request.ledger = book.ledger
             answer = run(request, endpoint, sent, keys)
             if answer.status == HTTPStatus.CREATED and "id" in answer.body:
-                answer.headers["Location"] = f"{request.path}/{answer.body['id']}"
+                answer.headers.setdefault("Location", f"{request.path}/{answer.body['id']}")
             answer.body["alerts"] = {"opened": [], "resolved": []}
             if endpoint.etag:
                 # A write that judges nothing moves the day here, and shows what that has flipped.

@@ -109,7 +109,8 @@ def rotate_secret(request: ApiRequest, key: int) -> Answer:
 def create_example(request: ApiRequest, key: int) -> Answer:
     """Send an example, whatever state the endpoint has; its delivery shows what came of it."""
     row: Endpoint = pick(mine(request), key)
-    return Answer({**shown_delivery(send_example(row, request.ledger.now))})
+    made = send_example(row, request.ledger.now)
+    return Answer({**shown_delivery(made)}, headers={"Location": f"/api/delivery/{made.pk}"})
 
 
 @endpoint(body=ReplayBody, etag=False, answer=EndpointDict)

@@ -86,13 +86,15 @@ def take_in(
     if Import.objects.filter(user=user, state__in=busy).count() >= Import.MAX_OPEN:
         raise Conflict(f"{Import.MAX_OPEN} imports are waiting already; let one of them end first.")
     make_room(user.pk)
+    now = timezone.now()
     found = Import.objects.create(
         user=user,
         name=name[:NAME_LENGTH],
         options=options,
         dry_run=dry_run,
         state=ImportState.WAITING,
-        due_at=timezone.now(),
+        created_at=now,
+        due_at=now,
     )
     size = 0
     for number, content in enumerate(iter(lambda: file.read(PART), b"")):

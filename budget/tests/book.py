@@ -7,13 +7,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client
-from django.utils import timezone
 
 from accounts.models import ApiToken
-from budget.delivering import send_example
 from budget.engine import raise_custom_alert
-from budget.models import Alert, Endpoint
-from budget.tests.people import category, fill_import, limit, spend, stored_import
+from budget.models import Alert
+from budget.tests.people import category, fill_endpoint, fill_import, limit, spend, stored_import
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def make_book() -> Book:
         content_type="application/json",
     ).json()
     alert = Alert.objects.filter(user=alice).latest("id")
-    endpoint = Endpoint.objects.create(user=alice, url="https://example.com/alerts")
+    delivery = fill_endpoint(alice)
     return Book(
         alice,
         client.session.session_key or "",
@@ -58,8 +56,8 @@ def make_book() -> Book:
             "threshold": alert.threshold_id or 0,
             "alert": alert.pk,
             "DELETE alert": raise_custom_alert(alice.pk, "Ask the bank").pk,
-            "endpoint": endpoint.pk,
-            "delivery": send_example(endpoint, timezone.now()).pk,
+            "endpoint": delivery.endpoint_id,
+            "delivery": delivery.pk,
             "category": category(alice, "Bakery").pk,
             "transaction-type": made["id"],
             "import": fill_import(alice).pk,

@@ -8,13 +8,18 @@ from typing import Any
 from unittest import mock
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
+from budget.delivering import send_example
 from budget.models import (
     Alert,
     AlertStatus,
     Category,
     ChangeKind,
     Condition,
+    Delivery,
+    DeliveryTry,
+    Endpoint,
     Import,
     ImportAnswer,
     ImportChange,
@@ -113,12 +118,20 @@ def open_levels(user: User) -> list[tuple[str, int]]:
 
 def stored_import(user: User) -> Import:
     """An import that has stored one transaction."""
-    row = spend(user, "5.00")
+    row = spend(user, "5.00", to="Stationery")
     found = Import.objects.create(
         user=user, name="a.csv", state=ImportState.DONE, stored=1, first_row=row.pk, last_row=row.pk
     )
     Transaction._base_manager.filter(pk=row.pk).update(import_id=found.pk)
     return found
+
+
+def fill_endpoint(user: User) -> Delivery:
+    """Give a user a row in every table of deliveries; gives the delivery, which was tried once."""
+    endpoint = Endpoint.objects.create(user=user, url="https://example.com/alerts")
+    delivery = send_example(endpoint, timezone.now())
+    DeliveryTry.objects.create(user=user, delivery=delivery, at=timezone.now(), took=7, text="ok")
+    return delivery
 
 
 def fill_import(user: User) -> Import:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, Device
 from budget.engine import delete_account, raise_custom_alert, reconcile
 from budget.models import IdempotentAnswer
-from budget.tests.people import fill_import, limit, make_user, spend
+from budget.tests.people import fill_endpoint, fill_import, limit, make_user, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +27,7 @@ def everything(user: User) -> None:
     ApiToken.issue(user, "phone")
     Device.note(user.pk, "Phone", "192.0.2.1")
     fill_import(user)
+    fill_endpoint(user)
     IdempotentAnswer.objects.create(
         user=user, method="POST", path="/", key="a", digest="b", created_at=timezone.now()
     )

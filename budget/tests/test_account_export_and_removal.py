@@ -19,20 +19,18 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import ApiToken, Device
-from budget.delivering import send_example
 from budget.engine import account as engine_account
 from budget.engine import export_account, raise_custom_alert, record_transactions
 from budget.engine.account import SECRETS, tables
 from budget.models import (
     Category,
     DeletedId,
-    DeliveryTry,
     Endpoint,
     FormerName,
     Transaction,
 )
 from budget.tests.base import ApiTestCase
-from budget.tests.people import combine, fill_import, limit, spend, transaction_of
+from budget.tests.people import combine, fill_endpoint, fill_import, limit, spend, transaction_of
 
 PATH = "/api/account"
 # A column of such a name is either a secret, or looked at and found to be none.
@@ -56,9 +54,7 @@ def fill(user: User) -> None:
     category.save()
     FormerName.objects.keep(category, "earlier")
     fill_import(user)
-    endpoint = Endpoint.objects.create(user=user, url=f"https://{user.username}.example/")
-    delivery = send_example(endpoint, timezone.now())
-    DeliveryTry.objects.create(user=user, delivery=delivery, at=timezone.now(), took=7, text="ok")
+    fill_endpoint(user)
     limit(user, "100.00", name="Élan")
     single = limit(user, "50.00", "transaction", name="Single")
     single.operator = "gt"

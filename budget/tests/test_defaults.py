@@ -186,7 +186,7 @@ def test_a_cursor_is_good_with_and_without_the_defaults(first: bool, book: Book)
     cursor = parse_qs(urlsplit(page(before).json()["next"]).query)["cursor"][0]
     answer = page({**after, "cursor": cursor})
     assert answer.status_code == 200, answer.content
-    assert [row["date"] for row in answer.json()["items"]] == ["2018-02-03", "2018-02-02"]
+    assert [row["date"] for row in answer.json()["items"]] == ["2018-02-04", "2018-02-03"]
 
 
 def test_a_retry_may_spell_out_the_defaults(book: Book) -> None:

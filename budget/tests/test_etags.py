@@ -23,9 +23,9 @@ from api.http.endpoint import Endpoint
 from api.openapi.parameters import CONVERTED, in_query
 from api.urls import documented
 from budget.engine import snooze
-from budget.models import Alert, Ledger
+from budget.models import Alert, Delivery, Ledger
 from budget.tests.base import ApiTestCase, issue_token, turn_back_the_day
-from budget.tests.people import at, fill_import, limit, spend
+from budget.tests.people import at, fill_endpoint, fill_import, limit, spend
 
 pytestmark = pytest.mark.once
 
@@ -94,6 +94,9 @@ class Walker:
         before, *after = CONVERTED.split(str(url.pattern))
         if not after:
             return [f"/api/{before}"]
+        if before == "delivery/":
+            keys = Delivery.objects.filter(user=self.users[who]).values_list("id", flat=True)
+            return [f"/api/{before}{key}" for key in keys]
         items = json.loads(self.ask(who, f"/api/{before.rstrip('/')}")[1])["items"]
         assert items, url
         return [f"/api/{before}{item['id']}{after[-1]}" for item in items[:2]]
@@ -116,6 +119,7 @@ def fill(user: User) -> None:
     for _ in range(2):
         spend(user, "5.00", DAY)
     fill_import(user)
+    fill_endpoint(user)
     limit(user, "4.00", name="Food")
     limit(user, "8.00", "weekly", of="Groceries")
     alert = Alert.objects.filter(user=user).order_by("id")[0]

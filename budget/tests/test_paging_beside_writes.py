@@ -13,14 +13,24 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, TransactionTestCase
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import ApiToken
 from api.http.door import Door
 from api.urls import urlpatterns
+from budget.delivering import send_example
 from budget.engine import raise_custom_alert, record_transactions
-from budget.models import Category, Threshold, Transaction, TransactionType
+from budget.models import (
+    Category,
+    Delivery,
+    Endpoint,
+    Import,
+    Threshold,
+    Transaction,
+    TransactionType,
+)
 from budget.tests.base import ApiTestCase, issue_token
-from budget.tests.people import category, limit, make_user, spend
+from budget.tests.people import category, fill_endpoint, limit, make_user, spend
 
 PATH = "/api/transaction"
 ROWS, CHUNK = 50_000, 10_000
@@ -179,6 +189,13 @@ class QueriesTestCase(ApiTestCase):
             raise_custom_alert(alice.pk, f"Alert a{number}")
         for number in range(ApiToken.objects.filter(user=alice).count(), count):
             ApiToken.issue(alice, f"Token a{number}")
+        for _ in range(Import.objects.filter(user=alice).count(), count):
+            Import.objects.create(user=alice, name="a.csv", state="done")
+        if not Delivery.objects.filter(user=alice).exists():
+            fill_endpoint(alice)
+        endpoint = Endpoint.objects.get(user=alice)
+        for _ in range(Delivery.objects.filter(user=alice).count(), count):
+            send_example(endpoint, timezone.now())
 
     def paths(self) -> Iterator[str]:
         """Every address that a GET answers, with a row where it takes a key."""
@@ -189,6 +206,9 @@ class QueriesTestCase(ApiTestCase):
             "category": Category.objects.filter(user=self.alice)[0].pk,
             "transaction-type": TransactionType.objects.filter(user=self.alice)[0].pk,
             "token": ApiToken.objects.filter(user=self.alice)[0].pk,
+            "import": Import.objects.filter(user=self.alice)[0].pk,
+            "endpoint": Endpoint.objects.filter(user=self.alice)[0].pk,
+            "delivery": Delivery.objects.filter(user=self.alice)[0].pk,
         }
         for url in urlpatterns:
             route = str(url.pattern)

@@ -17,7 +17,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from budget.engine import reconcile, record_transactions
+from budget.engine import reconcile
+from budget.engine.bulk import store_rows
 from budget.imports import store
 from budget.models import Alert, Transaction
 from budget.tests.exports import alert_states, row_states
@@ -145,10 +146,10 @@ def test_an_import_that_was_cut_off_goes_on_where_it_stopped(diary: Diary) -> No
         chunks += 1
         if chunks == 4:
             raise KeyboardInterrupt
-        return record_transactions(*args, **options)
+        return store_rows(*args, **options)
 
     with (
-        patch.object(store, "record_transactions", failing),
+        patch.object(store, "store_rows", failing),
         pytest.raises(CommandError, match=r"Interrupted\. What is stored is complete"),
     ):
         diary.load(chunk_size=500)
