@@ -97,7 +97,7 @@ PREVIEW = {**NEW, "date_from": "2018-01-01", "date_to": "2018-03-05"}
 # One after the other. The statements on SQLite and on PostgreSQL, where some are one message.
 WRITES: list[tuple[str, str, Any, tuple[int, int]]] = [
     ("POST", "transaction", ROW, (7, 6)),
-    ("POST", "transaction", {"items": [ROW, ROW]}, (8, 8)),
+    ("POST", "transaction", {"items": [ROW, ROW]}, (9, 9)),
     ("PATCH", "transaction/{}", {"amount": "130.00"}, (10, 9)),
     ("PUT", "transaction/{}", ROW, (16, 13)),
     ("DELETE", "transaction/{}", None, (14, 13)),
@@ -124,7 +124,7 @@ WRITES: list[tuple[str, str, Any, tuple[int, int]]] = [
     ("PUT", "transaction-type/fee", {"name": "Fee", "effect": "none"}, (10, 10)),
     ("DELETE", "transaction-type/fee", None, (11, 11)),
     ("PATCH", "import/{}", {"dates": "day-first"}, (7, 7)),
-    ("POST", "import/{}/undo", None, (32, 30)),
+    ("POST", "import/{}/undo", None, (33, 31)),
     ("PATCH", "profile", {"currency": "EUR"}, (7, 7)),
     ("PUT", "profile", {}, (7, 7)),
     ("PATCH", "profile", {"month_start": 5}, (28, 26)),
