@@ -30,13 +30,16 @@ hypothesis.settings.load_profile("project")
 
 # One process runs each of these files from end to end, and they come first. Nine writers need both
 # cores to themselves; one demo, or one crash, does for all that look at it; and who waits for
-# browsers and servers does so beside others that compute.
+# browsers, servers and other databases does so beside others that compute.
 TOGETHER = {
     "budget/tests/test_concurrency.py",
     "budget/tests/test_readme.py",
     "budget/tests/test_shared_browser.py",
+    "financial_alerts/tests/test_database_roles.py",
     "financial_alerts/tests/test_gunicorn.py",
+    "financial_alerts/tests/test_pgbouncer.py",
     "financial_alerts/tests/test_sentry.py",
+    "financial_alerts/tests/test_tls.py",
 }
 # The markers that -m leaves out by name, and what runs those tests.
 COMMANDS = {

@@ -1,7 +1,7 @@
 """How fast a file is imported: rows a second, memory, and how long the user's lock is held.
 
-Each import runs in a process of its own, which is started in the folder of a build. So another
-build can take its turns beside this one, with the same file and on a database of its own.
+Each import runs in a separate process, which is started in the folder of a build. So another
+build can take its turns beside this one, with the same file and on a separate database.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Many transactions of one user written or deleted set by set, with one evaluation.
 
 Some statements for the rows and some for their days and months, however many rows there are; what
-is evaluated is one row of each day, category and type, and each row that has an alert of its own.
+is evaluated is one row of each day, category and type, and each row that an alert may be about.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def facts_of(rules: Rules, pk: int, row: NewRow) -> Facts:
 
 
 def least_of_singles(rules: Rules) -> int | None:
-    """The least amount of a transaction that can open an alert of its own; None for no amount."""
+    """The least amount of a transaction that can open an alert by itself; None for no amount."""
     singles = (rule for rule in rules.thresholds if rule.type == PeriodType.TRANSACTION)
     return min((level.ranges[0][0] for rule in singles for level in rule.levels), default=None)
 
@@ -134,7 +134,7 @@ def remove_rows(book: Book, rows: TransactionQuerySet, cause: str) -> int:
 
 
 def ids_with_alerts(user_id: int, rows: TransactionQuerySet) -> set[int]:
-    """Which rows have tipped an alert, or have an open one of their own."""
+    """Which rows have tipped an alert, or have an open one for themselves."""
     alerts = Alert.objects.filter(user_id=user_id)
     ids = rows.values("id")
     tipped = alerts.filter(transaction_id__in=ids).values_list("transaction_id", flat=True)

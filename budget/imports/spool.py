@@ -1,6 +1,6 @@
 """The rows of a file on disk while they wait to be stored: a file of any size, a few MB of memory.
 
-A database of SQLite's in a file of its own, which is gone once the spool is. It puts the rows in
+A database of SQLite's in a separate file, which is gone once the spool is. It puts the rows in
 order, numbers those that are alike, and keeps what becomes of each.
 """
 
@@ -25,13 +25,13 @@ ROWS_AT_ONCE = 1000
 
 # known: what an alike row has, too. number: among those, from 1; NULL for a row that is like no
 # other. fate, given: what becomes of the row, and the external_id that it has in the database,
-# where that is not the one of its number. told: all else, which no statement looks at.
+# where that is not the one of its number. rest: all else, which no statement looks at.
 TABLE = """
 CREATE TABLE row (
-  id INTEGER PRIMARY KEY, line INTEGER, day INTEGER, known BLOB, told BLOB,
+  id INTEGER PRIMARY KEY, line INTEGER, day INTEGER, known BLOB, rest BLOB,
   number INTEGER, fate INTEGER NOT NULL DEFAULT 0, given TEXT
 )"""
-ADD = "INSERT INTO row (line, day, known, told) VALUES (?, ?, ?, ?)"
+ADD = "INSERT INTO row (line, day, known, rest) VALUES (?, ?, ?, ?)"
 IN_ORDER = "SELECT * FROM row WHERE (day, line, id) > (?, ?, ?) ORDER BY day, line, id LIMIT ?"
 # Those that are alike come by what they are known by, behind all others.
 BY_ID = "SELECT * FROM row WHERE id > ? AND number IS NULL ORDER BY id LIMIT ?"

@@ -23,7 +23,7 @@ from budget.tests.people import category, limit, make_user, transaction_of
 from budget.tests.test_import_storing import few_lines, names, quick
 
 pytestmark = pytest.mark.django_db
-# Spending alone: what comes back resolves what a row before it has opened.
+# Only spending: what comes back resolves what a row before it has opened.
 spent = few_lines.map(lambda lines: [one for one in lines if one[3] == "debit"])
 
 

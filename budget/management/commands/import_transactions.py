@@ -248,7 +248,7 @@ def reading(path: Path, read: Callable[[Path], T], problems: Problems) -> T | No
 
 @dataclass
 class Keeping:
-    """An import for good, which is kept as a row of its own. number: its id, once it has begun."""
+    """An import for good, which is kept as a row. number: its id, once it has begun."""
 
     job: Job
     export: Export
