@@ -21,7 +21,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -51,6 +51,7 @@ logger = logging.getLogger(__name__)
 MOST_BYTES = 50 * 1024 * 1024
 # A dry run of a file of at most so many bytes is answered at once.
 NEXT_TO_A_REQUEST = 1024 * 1024
+BUSY = (ImportState.WAITING, ImportState.RUNNING)
 # After so many deaths of workers over one import, nobody tries again.
 MOST_ATTEMPTS = 3
 # How long to wait where the database could not do it.
@@ -82,8 +83,9 @@ def take_in(
 
     file: at its beginning; at most MOST_BYTES, which the caller has seen to.
     """
-    busy = (ImportState.WAITING, ImportState.RUNNING)
-    if Import.objects.filter(user=user, state__in=busy).count() >= Import.MAX_OPEN:
+    # Without due_at: one of a command, which may have been killed and then never ends.
+    busy = Import.objects.filter(user=user, state__in=BUSY, due_at__isnull=False)
+    if busy.count() >= Import.MAX_OPEN:
         raise Conflict(f"{Import.MAX_OPEN} imports are waiting already; let one of them end first.")
     make_room(user.pk)
     now = timezone.now()
@@ -121,7 +123,7 @@ def hand_in(
     if small:
         work_on(Work(found, worker))
         found.refresh_from_db()
-    return found, small
+    return found, small and found.state not in BUSY
 
 
 def make_room(user_id: int) -> None:
@@ -265,8 +267,11 @@ def work_on(work: Work) -> None:
             run_one(work)
     except (Stopped, Lost):
         raise
-    except OperationalError:
+    except (OperationalError, InterfaceError):
         logger.warning("Import %s is tried again.", found.pk, exc_info=True)
+        # The server may have closed it, and what follows needs one.
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
         if found.attempts >= MOST_ATTEMPTS:
             fail(work, "The database could not do this now; start it again later.")
         else:
@@ -319,7 +324,8 @@ def store(work: Work, user: User, export: Export, used: dict[str, str]) -> None:
         restoring=bool(found.options.get("restore_deleted")),
         currency=export.currency,
         import_id=found.pk,
-        note=record.note,
+        # What is tried must not lock the row, which is to be held meanwhile.
+        note=None if found.dry_run else record.note,
     )
     if found.dry_run:
         report = rehearse(job, work.settle)
@@ -358,10 +364,17 @@ def undo_one(work: Work) -> None:
     found = work.found
     try:
         with transaction.atomic(), open_book(found.user_id) as book:
-            undo(book, found)
+            undo(book, to_undo(work))
     except (Conflict, LedgerOverflow, TooManyAlerts) as error:
-        found.failure = {"detail": str(error), "errors": [], "more_errors": 0}
-        close(found, ImportState.DONE)
+        fail(work, str(error))
+
+
+def to_undo(work: Work) -> Import:
+    """The import as it is now, as long as it is this worker's to undo. Raises Lost."""
+    mine = Import.objects.filter(pk=work.found.pk, worker=work.worker, state=ImportState.UNDOING)
+    if (found := mine.first()) is None:
+        raise Lost
+    return found
 
 
 def ask(work: Work, questions: Sequence[Question]) -> None:
@@ -391,8 +404,9 @@ def fail_lines(work: Work, error: BadFile) -> None:
 
 def fail(work: Work, detail: str, errors: Sequence[dict[str, Any]] = (), more: int = 0) -> None:
     if work.found.state == ImportState.UNDOING:
-        work.found.failure = {"detail": detail, "errors": [], "more_errors": 0}
-        close(work.found, ImportState.DONE)
+        found = to_undo(work)
+        found.failure = {"detail": detail, "errors": [], "more_errors": 0}
+        close(found, ImportState.DONE)
         return
     work.record.fail(in_parameters(detail), errors, more)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,13 +19,23 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from budget.engine import open_book, reconcile
 from budget.imports import jobs
-from budget.imports.jobs import Work, claim, purge, start_again, take_in, work_on
-from budget.imports.record import Lost
+from budget.imports.jobs import (
+    Work,
+    claim,
+    purge,
+    renew,
+    start_again,
+    take_in,
+    undo_later,
+    work_on,
+)
+from budget.imports.record import Lost, begin
+from budget.imports.run import run
 from budget.imports.undo import undo
 from budget.models import Conflict, Import, ImportPart, ImportState, Transaction
 from budget.tests.exports import alert_states, line, row_states, write_csv
@@ -152,6 +163,14 @@ def test_a_kept_answer_never_overrules_a_file_that_tells(alice: User) -> None:
         ("%PDF-1.4", {}, "1 problem; nothing was stored.", [1]),
         ("", {}, "1 problem; nothing was stored.", [1]),
         (UNCLEAR, {"dates": "never"}, "1 problem; nothing was stored.", [1]),
+        (CLEAR, {"encoding": "utf-16"}, "1 problem; nothing was stored.", [1]),
+        (CLEAR, {"encoding": "idna"}, "1 problem; nothing was stored.", [1]),
+        (
+            CLEAR.replace("Amount", "Größe"),
+            {"encoding": "ascii"},
+            "1 problem; nothing was stored.",
+            [1],
+        ),
     ],
 )
 def test_what_cannot_be_read_fails_in_words(
@@ -185,6 +204,66 @@ def test_a_database_that_cannot_is_asked_again(alice: User) -> None:
     assert ended(found).state == ImportState.DONE
 
 
+def test_a_worker_outlives_a_database_that_goes_away(alice: User) -> None:
+    found = hand_in(alice, CLEAR)
+    gone = OperationalError("gone")
+    with (
+        mock.patch.object(jobs, "run", side_effect=gone),
+        mock.patch.object(jobs, "let_go", side_effect=gone),
+    ):
+        call_command("work", once=True)
+    make_due(found)
+    assert ended(found).state == ImportState.DONE
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server")
+@pytest.mark.django_db(transaction=True)
+def test_an_import_whose_connection_was_cut_is_tried_again() -> None:
+    found = hand_in(make_user(), CLEAR)
+
+    def cut(*args: Any) -> Any:
+        connection.connection.close()
+        return run(*args)
+
+    with mock.patch.object(jobs, "run", cut):
+        ended(found)
+    assert (found.state, found.attempts) == (ImportState.WAITING, 1)
+    make_due(found)
+    assert ended(found).state == ImportState.DONE
+
+
+def test_a_dry_run_that_the_database_cannot_do_now_is_a_job(alice: User) -> None:
+    with mock.patch.object(jobs, "rehearse", side_effect=OperationalError("gone")):
+        found, over = jobs.hand_in(alice, "bank.csv", BytesIO(CLEAR.encode()), {}, dry_run=True)
+    assert (found.state, over) == (ImportState.WAITING, False)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one lock for all writes")
+@pytest.mark.django_db(transaction=True)
+def test_an_import_is_held_while_it_is_tried() -> None:
+    hand_in(make_user(), CLEAR, dry_run=True)
+    found = claim("w")
+    assert found is not None
+    held: list[bool] = []
+
+    def beside() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '1s'")
+            held.append(renew(found, "w"))
+        finally:
+            connection.close()
+
+    def stopping() -> bool:
+        thread = threading.Thread(target=beside)
+        thread.start()
+        thread.join()
+        return False
+
+    work_on(Work(found, "w", stopping=stopping))
+    assert held == [True]
+
+
 def make_due(found: Import) -> None:
     Import.objects.filter(pk=found.pk).update(due_at=timezone.now() - timedelta(seconds=1))
 
@@ -211,6 +290,28 @@ def test_a_worker_that_has_lost_an_import_stores_no_more_of_it(alice: User) -> N
     with pytest.raises(Lost):
         work_on(Work(slow, "slow"))
     assert not Transaction.objects.exists()
+
+
+def test_an_undo_that_a_worker_has_lost_changes_nothing(alice: User) -> None:
+    found = ended(hand_in(alice, CLEAR))
+    undo_later(found)
+    slow = claim("slow")
+    assert slow is not None
+    make_due(slow)
+    work()
+    with pytest.raises(Lost):
+        work_on(Work(slow, "slow"))
+    with pytest.raises(Lost):
+        jobs.fail(Work(slow, "slow"), "Too many alerts.")
+    found.refresh_from_db()
+    assert found.state == ImportState.UNDONE
+
+
+def test_commands_that_were_killed_keep_no_file_out(alice: User, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "bank.csv", [])
+    for _ in range(Import.MAX_OPEN):
+        begin(alice.pk, path, {}, 1)
+    assert ended(hand_in(alice, CLEAR)).state == ImportState.DONE
 
 
 def test_too_many_at_once_are_refused(alice: User) -> None:

@@ -107,12 +107,20 @@ def detect(path: Path, hints: Hints) -> Reading:
 
 
 def find_mapping(path: Path, hints: Hints) -> Mapping | None:
-    """The mapping of a table, None for one without rows."""
+    """The mapping of a table, None for one without rows. Raises as detect() does."""
     encoding = hints.answers.get("encoding") or find_encoding(path)
     try:
         checked_encoding(encoding)
     except ValueError as error:
         raise BadFile([BadLine(1, f"--encoding {encoding}: {error}")]) from None
+    try:
+        return understand(path, hints, encoding)
+    except UnicodeError:
+        raise BadFile([BadLine(1, Dialect(encoding).wrong_encoding)]) from None
+
+
+def understand(path: Path, hints: Hints, encoding: str) -> Mapping | None:
+    """The same of a table in an encoding. Raises UnicodeError, too, where it is in another."""
     table = find_table(path, encoding)
     if table is None:
         raise BadFile([BadLine(1, not_a_table(path, encoding))])

@@ -12,7 +12,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, Error, close_old_connections, connection
 
 from budget.engine.writes import MAX_ROWS
 from budget.imports.jobs import Stopped, Work, claim, let_go, new_worker, purge, renew, work_on
@@ -72,7 +72,11 @@ class Command(BaseCommand):
                 logger.warning("The database could not be asked for work.", exc_info=True)
                 found = None
             if found is not None:
-                one(found, worker, stop, chunk)
+                try:
+                    one(found, worker, stop, chunk)
+                except Error:
+                    # Its lease runs out, and then it goes on.
+                    logger.warning("Import %s was left as it is.", found.pk, exc_info=True)
             elif once:
                 return
             else:
