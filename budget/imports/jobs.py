@@ -241,6 +241,11 @@ class Work:
     def record(self) -> Record:
         return Record(self.found.user_id, self.found.pk, self.worker)
 
+    @property
+    def nothing(self) -> str:
+        """What a run that ends before its first commit has stored, in words."""
+        return "nothing more" if self.found.stored else "nothing"
+
     def settle(self, rows: int) -> None:
         if not self.found.dry_run:
             self.record.settle(rows)
@@ -306,7 +311,7 @@ def run_one(work: Work) -> None:
     except BadFile as error:
         fail_lines(work, error)
     except Refused as error:
-        fail(work, f"{error} Nothing was stored.")
+        fail(work, f"{error} {work.nothing.capitalize()} was stored.")
     except (Conflict, LedgerOverflow, TooManyAlerts) as error:
         fail(work, str(error))
     else:
@@ -399,7 +404,7 @@ def fail_lines(work: Work, error: BadFile) -> None:
     count = len(error.bad) + error.more
     counted = "1 problem" if count == 1 else f"{count} problems"
     errors = [{"line": bad.line, "detail": in_parameters(bad.reason)} for bad in error.bad]
-    fail(work, f"{counted}; nothing was stored.", errors, error.more)
+    fail(work, f"{counted}; {work.nothing} was stored.", errors, error.more)
 
 
 def fail(work: Work, detail: str, errors: Sequence[dict[str, Any]] = (), more: int = 0) -> None:

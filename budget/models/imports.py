@@ -159,7 +159,7 @@ class ImportChangeQuerySet(models.QuerySet["ImportChange"]):
             gone = DeletedId.objects.filter(
                 user_id=user_id, external_id__in=external_ids[at : at + BATCH]
             )
-            self.bulk_create(
+            changes = [
                 ImportChange(
                     user_id=user_id,
                     imported_id=import_id,
@@ -171,7 +171,9 @@ class ImportChangeQuerySet(models.QuerySet["ImportChange"]):
                     },
                 )
                 for one in gone
-            )
+            ]
+            # One that this import has brought back before, and that was deleted again meanwhile.
+            self.bulk_create(changes, ignore_conflicts=True)
 
 
 class ImportChange(models.Model):

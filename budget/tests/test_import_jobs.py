@@ -46,6 +46,10 @@ pytestmark = pytest.mark.django_db
 
 CLEAR = "Date,Description,Amount\n2024-04-03,Shop,-12.50\n2024-04-05,Wages,900.00\n"
 UNCLEAR = "Date,Description,Amount\n03/04/2024,Shop,-12.50\n05/04/2024,Bar,-1.00\n"
+MAPPING = (
+    'name = "b"\n[columns]\ndate = "Date"\namount = "Amount"\n[date]\n'
+    'formats = ["%Y-%m-%d"]\n[constant]\ntype = "expense"\n'
+)
 LATER = UNCLEAR.replace("/04/", "/05/")
 
 
@@ -150,10 +154,7 @@ def test_a_kept_answer_never_overrules_a_file_that_tells(alice: User) -> None:
     [
         (
             CLEAR.replace("-12.50", "twelve").replace("900.00", "x"),
-            {
-                "mapping": 'name = "b"\n[columns]\ndate = "Date"\namount = "Amount"\n[date]\n'
-                'formats = ["%Y-%m-%d"]\n[constant]\ntype = "expense"\n'
-            },
+            {"mapping": MAPPING},
             "2 problems; nothing was stored.",
             [2, 3],
         ),
@@ -312,6 +313,24 @@ def test_commands_that_were_killed_keep_no_file_out(alice: User, tmp_path: Path)
     for _ in range(Import.MAX_OPEN):
         begin(alice.pk, path, {}, 1)
     assert ended(hand_in(alice, CLEAR)).state == ImportState.DONE
+
+
+def test_a_row_that_goes_again_while_it_is_brought_back_comes_back(alice: User) -> None:
+    ended(hand_in(alice, CLEAR))
+    Transaction.objects.all().delete()
+    found = hand_in(alice, CLEAR, restore_deleted=True)
+    with mock.patch.object(jobs, "finish", side_effect=OperationalError("gone")):
+        ended(found)
+    Transaction.objects.all().delete()
+    make_due(found)
+    assert ended(found).state == ImportState.DONE
+    assert Transaction.objects.count() == 2
+
+
+def test_what_fails_after_a_restart_does_not_say_that_nothing_is_stored(alice: User) -> None:
+    found = hand_in(alice, CLEAR.replace("-12.50", "twelve"), mapping=MAPPING)
+    Import.objects.update(stored=1)
+    assert "nothing more was stored" in str(ended(found).failure)
 
 
 def test_too_many_at_once_are_refused(alice: User) -> None:
