@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from budget.imports.reading import Hints, Question, Unclear
+from budget.imports.reading import Hints, Unclear
 from budget.imports.understand import Export, read_export
 from budget.models import ImportAnswer
 from lib.text import fold
@@ -88,10 +88,3 @@ def read_with(
             if not more:
                 raise
             used |= more
-
-
-def may_answer(said: str | None, question: Question) -> bool:
-    """Whether what was said before is an answer to a question."""
-    if said is None:
-        return False
-    return not question.choices or said in {choice.value for choice in question.choices}
