@@ -117,7 +117,8 @@ def in_fields(request: HttpRequest, said: QueryDict) -> tuple[Any, str]:
     """The one file of a multipart body and its name; the other fields are added to what is said."""
     try:
         files, fields = request.FILES, request.POST
-    except MultiPartParserError as error:
+    except (MultiPartParserError, LookupError) as error:
+        # The second for what Python knows as a codec, but not as one of texts, such as rot13.
         raise ApiError(Problem.MALFORMED, f"No multipart/form-data: {error}") from None
     found = files.getlist(FILE)
     if len(found) != 1 or len(files) != 1:

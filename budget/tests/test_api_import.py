@@ -136,6 +136,10 @@ class ImportTestCase(ApiTestCase):
         self.send(b"", status=400)
         self.send(b"x", status=400, content_type="multipart/form-data")
         self.send(b"--a\r\nx", status=400, content_type="multipart/form-data; boundary=a")
+        # Of a codec that Python has, but none of texts.
+        head = b'--a\r\nContent-Disposition: form-data; name="dates"\r\n\r\nx\r\n--a--\r\n'
+        kind = "multipart/form-data; boundary=a; charset=rot13"
+        self.send(head, status=400, content_type=kind)
         token = f"Bearer {self.tokens['alice']}"
         for fields in ({}, {"other": SimpleUploadedFile("a", b"x")}):
             answer = self.client.post(PATH, fields, HTTP_AUTHORIZATION=token)
