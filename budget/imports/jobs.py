@@ -375,7 +375,7 @@ def undo_one(work: Work) -> None:
 
 
 def to_undo(work: Work) -> Import:
-    """The import as it is now, as long as it is this worker's to undo. Raises Lost."""
+    """The import, read again, if it is still this worker's to undo. Raises Lost."""
     mine = Import.objects.filter(pk=work.found.pk, worker=work.worker, state=ImportState.UNDOING)
     if (found := mine.first()) is None:
         raise Lost
