@@ -42,7 +42,7 @@ def wished(retry_after: str | None, now: datetime) -> datetime | None:
     else:
         try:
             at = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if at.tzinfo is None:
             return None

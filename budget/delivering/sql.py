@@ -62,13 +62,14 @@ LEAVE = """
 UPDATE budget_delivery SET left_at = COALESCE(left_at, {now})
 WHERE id IN ({ids}) AND token = %s AND state IN ('pending', 'held') RETURNING id
 """
-# A row whose endpoint is not on any more waits for that.
+# A row to be tried again keeps what its endpoint made of it meanwhile: held, or given up.
 SETTLE = """
 WITH new (id, state, tried, due_at, ended_at, status) AS (VALUES {rows})
 UPDATE budget_delivery SET token = '', tries = tries + new.tried,
-state = CASE WHEN new.state = 'pending' AND budget_delivery.state = 'held' THEN 'held'
-ELSE new.state END, due_at = COALESCE(new.due_at, budget_delivery.due_at),
-ended_at = new.ended_at, status = COALESCE(new.status, budget_delivery.status)
+state = CASE new.state WHEN 'pending' THEN budget_delivery.state ELSE new.state END,
+ended_at = CASE new.state WHEN 'pending' THEN budget_delivery.ended_at ELSE new.ended_at END,
+due_at = COALESCE(new.due_at, budget_delivery.due_at),
+status = COALESCE(new.status, budget_delivery.status)
 FROM new WHERE budget_delivery.id = new.id AND budget_delivery.token = %s
 RETURNING budget_delivery.id
 """

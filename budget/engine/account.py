@@ -102,6 +102,8 @@ def delete_account(user_id: int) -> None:
     Nothing is evaluated: no alerts are left that could be wrong. Raises User.DoesNotExist.
     """
     with open_book(user_id):
+        # Before their deliveries, as where the outcomes of these are stored.
+        list(Endpoint.objects.select_for_update().filter(user_id=user_id).order_by("pk"))
         user = get_user_model().objects.get(pk=user_id)
         end_sessions(user_id)
         erase_from_log(user_id)

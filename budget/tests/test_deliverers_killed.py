@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook
 
 from budget.delivering import Deliverer, messages, worker
-from budget.engine import raise_custom_alert
+from budget.engine import delete_account, raise_custom_alert
 from budget.models import Alert, AlertEvent, Delivery, Endpoint
 from budget.tests.people import limit, make_user, spend
 from budget.tests.receiver import Got, Receiver, receiving
@@ -31,6 +32,42 @@ from financial_alerts.tests.postgres import ROOT, url_of
 def receiver() -> Iterator[Receiver]:
     with receiving() as found:
         yield found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_is_deleted_beside_a_deliverer_that_stores(receiver: Receiver) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time.")
+    alice = make_user()
+    endpoint = Endpoint.objects.create(user=alice, url=receiver.url)
+    row = Delivery.objects.create(
+        user=alice, endpoint=endpoint, kind="example", due_at=timezone.now()
+    )
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(
+            "SELECT id FROM budget_endpoint WHERE id = %s FOR NO KEY UPDATE", [endpoint.pk]
+        )
+        errors: list[Exception] = []
+        deleting = threading.Thread(target=deleted, args=(alice.pk, errors))
+        deleting.start()
+        deleting.join(0.3)
+        cursor.execute("UPDATE budget_delivery SET tries = 1 WHERE id = %s", [row.pk])
+        cursor.execute("COMMIT")
+    other.close()
+    deleting.join()
+    assert errors == []
+    assert not User.objects.exists()
+
+
+def deleted(user_id: int, errors: list[Exception]) -> None:
+    try:
+        delete_account(user_id)
+    except Exception as error:
+        errors.append(error)
+    finally:
+        connection.close()
 
 
 class Killed(BaseException):

@@ -369,6 +369,7 @@ def test_the_schedule_takes_three_days() -> None:
         ("-5", None),
         ("0", None),
         ("²", None),
+        ("Mon, 05 Mar 99999999999999999999 00:01:00 GMT", None),
     ],
 )
 def test_retry_after_in_seconds_and_as_a_date(text: str, seconds: int | None) -> None:
@@ -429,6 +430,20 @@ def test_a_row_of_a_killed_process_comes_back_and_its_late_answer_changes_nothin
     late = sql.Outcome(lost[0].id, "pending", 1, now, None, 500)
     assert sql.settle("a" * 32, [late]) == set()
     assert states() == ["delivered"]
+
+
+def test_what_is_in_hand_when_its_endpoint_is_switched_off_stays_given_up(
+    alice: User, receiver: Receiver
+) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Look")
+    dispatch()
+    now = timezone.now()
+    (row,) = sql.take(now, now + timedelta(minutes=1), "mine", 10)
+    with open_book(alice.pk) as book:
+        put(book, endpoint, EndpointState.OFF)
+    sql.settle("mine", [sql.Outcome(row.id, "pending", 1, now, None, 500)])
+    assert states() == ["failed"]
 
 
 def test_stopping_twice_tells_once(alice: User, receiver: Receiver) -> None:
