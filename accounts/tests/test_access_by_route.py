@@ -32,7 +32,7 @@ from budget.models import (
 from budget.tests.base import ApiTestCase
 from budget.tests.people import limit, spend
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.any_postgres
 
 READS = ("GET", "HEAD")
 # What is open to everybody: how the API describes itself, and the answer to unknown addresses.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,6 +14,8 @@ from budget.imports.jobs import Work, claim, work_on
 from budget.models import Import, ImportState, Transaction
 from budget.tests.people import limit, make_user
 from support.links import list_url, page_url
+
+pytestmark = pytest.mark.any_postgres
 
 ADD = "/admin/budget/import/add/"
 CLEAR = b"Date,Description,Amount\n2024-04-03,Shop,-12.50\n2024-04-05,Wages,900.00\n"

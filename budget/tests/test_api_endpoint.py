@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.utils import timezone
 from standardwebhooks import Webhook
 
@@ -14,6 +15,8 @@ from budget.models import Delivery, Endpoint
 from budget.tests.base import ApiTestCase
 from budget.tests.people import limit
 from budget.tests.receiver import Receiver, receiving
+
+pytestmark = pytest.mark.any_postgres
 
 PATH = "/api/endpoint"
 URL = "https://example.com/alerts"

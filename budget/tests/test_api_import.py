@@ -6,6 +6,7 @@ import json
 from typing import Any
 from unittest import mock
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
@@ -16,6 +17,8 @@ from budget.models import Import, ImportPart, ImportState, Transaction
 from budget.tests.base import ApiTestCase
 from budget.tests.people import limit
 from lib.transport import UPLOAD
+
+pytestmark = pytest.mark.any_postgres
 
 CLEAR = b"Date,Description,Amount\n2024-04-03,Shop,-12.50\n2024-04-05,Wages,900.00\n"
 UNCLEAR = b"Date,Description,Amount\n03/04/2024,Shop,-12.50\n05/04/2024,Bar,-1.00\n"

@@ -18,7 +18,7 @@ from budget.tests.exports import row_states
 from budget.tests.people import limit, make_user, open_levels
 from budget.tests.test_import_cases import MINT, SIGNED, Desk
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_postgres, pytest.mark.django_db]
 
 NUMBERED = SIGNED.replace("[date]", 'external_id = "Ref"\n[date]')
 HEADER = "Date,Ref,Text,Amount\n"

@@ -17,7 +17,7 @@ from budget.models import Transaction
 from budget.tests.people import limit, make_user, open_levels
 from budget.tests.test_import_random import ANSWERS, FORMATS, ORDER, WORDS, Movement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_postgres, pytest.mark.django_db]
 
 # Rows of the service's own export are known by its ids.
 NAMES = [name for name in FORMATS if name != "own"]

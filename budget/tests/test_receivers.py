@@ -17,6 +17,8 @@ from django.utils import timezone
 from lib.webhook import new_secret, signed
 from tools.programs import free_port
 
+pytestmark = pytest.mark.any_postgres
+
 DOCS = Path(__file__).parents[2] / "docs" / "notifications"
 NODE = shutil.which("node")
 RECEIVERS = {

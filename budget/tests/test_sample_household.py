@@ -25,7 +25,7 @@ from budget.tests.exports import alert_states, row_states
 from budget.tests.mappings import block, write_mapping
 from budget.tests.people import limit, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_postgres, pytest.mark.django_db]
 
 # As the diary names its types, and as they are stored.
 TYPES = {"Expense": "expense", "Income": "income", "Transfer-Out": "transfer"}

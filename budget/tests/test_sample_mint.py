@@ -25,7 +25,7 @@ from budget.models import Alert, AlertEvent, Category, Threshold, Transaction, T
 from budget.tests.oracle_rules import period
 from budget.tests.shown import alerts_shown
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_postgres, pytest.mark.django_db]
 
 Place = tuple[str, str, int]
 
