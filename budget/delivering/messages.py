@@ -19,7 +19,7 @@ from budget.engine import Reading, one_state
 from budget.judge.kinds import Cause
 from budget.models import Delivery, Endpoint, EventKind
 from budget.models.alert import AlertStatus
-from budget.models.endpoint import Brief, DeliveryKind
+from budget.models.endpoint import Brief, DeliveryKind, DeliveryState
 from lib.columns import made_as
 from lib.text import moment
 
@@ -113,8 +113,14 @@ class State:
             covering = mine.filter(kind=DeliveryKind.IMPORT, seq__lte=seq, last_seq__gte=seq)
             delivery = single.get(seq) or covering.first()
             # Without a delivery: it was before the endpoint, or a filter left it out.
-            if delivery is None or delivery.left_at is not None:
-                return TOLD if kind == EventKind.OPENED else UNTOLD
+            gone = delivery is None or delivery.left_at is not None
+            if gone and kind == EventKind.OPENED:
+                return TOLD
+            # A resolving that has left and may be lost does not count: what was before it decides.
+            if delivery is None or delivery.state == DeliveryState.DELIVERED:
+                return UNTOLD
+            if gone:
+                continue
             if delivery.token not in ("", self.token):
                 return LEAVING
         return UNTOLD

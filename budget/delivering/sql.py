@@ -111,7 +111,7 @@ def settle(token: str, outcomes: Sequence[Outcome]) -> set[int]:
 
 
 def marked(count: int) -> str:
-    """Places of rows; PostgreSQL is reported the types by the first one."""
+    """Places of rows; PostgreSQL learns the types from the first one."""
     plain = f"({', '.join(['%s'] * len(SETTLE_ROW))})"
     if connection.vendor != "postgresql":
         return ", ".join([plain] * count)

@@ -85,7 +85,7 @@ class Result(NamedTuple):
 
 @dataclass
 class Deliverer:
-    """Sends what is due, with some threads, until it is reported to stop.
+    """Sends what is due, with some threads, until it is asked to stop.
 
     guard: where requests may go. token: of this process.
     """

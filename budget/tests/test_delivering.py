@@ -144,6 +144,24 @@ def test_what_may_have_been_told_open_is_told_resolved(alice: User, receiver: Re
     assert states() == ["folded", "delivered"]
 
 
+def test_a_resolving_that_may_be_lost_is_told_after_all(alice: User, receiver: Receiver) -> None:
+    """It failed, and was no longer true when its next try came; the receiver knows of an opening."""
+    limit(alice, "100.00", of="Food", levels=[100])
+    endpoint_of(alice, receiver)
+    row = buy(alice, "120.00", to="Food")
+    deliver(receiver)
+    row.delete()
+    receiver.answer = lambda got: (500, {}, b"")
+    deliver(receiver)
+    again = buy(alice, "130.00", to="Food")
+    receiver.answer = lambda got: (204, {}, b"")
+    again.delete()
+    due_again()
+    deliver(receiver)
+    assert receiver.types == ["alert.opened", "alert.resolved", "alert.resolved"]
+    assert states() == ["delivered", "folded", "folded", "delivered"]
+
+
 def test_of_an_alert_that_comes_and_goes_the_last_state_is_told(
     alice: User, receiver: Receiver
 ) -> None:

@@ -48,7 +48,9 @@ ADDRESS = "http://127.0.0.1:8000"
 MANAGE = ".venv/bin/python manage.py "
 TOKEN = re.compile(rf"export TOKEN=\$\({re.escape(MANAGE)}(.*) \| tail -n 1\)")
 # What each run prints differently: how fast it was, and the ids in lines for people.
-OWN = re.compile(r"\b\d+ a second|\bin \d+\.\d s\b|\b(?:category|type|threshold) \d+")
+OWN = re.compile(
+    r"\b\d+ a second|\bin \d+\.\d s\b|\b(?:category|type|threshold) \d+|(?:Import: +|--undo )\d+"
+)
 WITH_STATUS = "curl() { command curl \"$@\" -w '\\n%{http_code}'; }\n"
 BASH = shutil.which("bash") or "/bin/bash"
 
