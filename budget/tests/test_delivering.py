@@ -145,7 +145,7 @@ def test_what_may_have_been_told_open_is_told_resolved(alice: User, receiver: Re
 
 
 def test_a_resolving_that_may_be_lost_is_told_after_all(alice: User, receiver: Receiver) -> None:
-    """It failed, and was no longer true when its next try came; the receiver knows of an opening."""
+    """It failed, and was no longer true when its next try came; the receiver knows it as open."""
     limit(alice, "100.00", of="Food", levels=[100])
     endpoint_of(alice, receiver)
     row = buy(alice, "120.00", to="Food")
