@@ -15,6 +15,7 @@ import pytest
 from django.db import connection
 from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
+from pytest_django.live_server_helper import LiveServer
 from xdist.scheduler import LoadScopeScheduling
 
 from financial_alerts.tests.at_once import Share
@@ -85,6 +86,14 @@ def quick_flush() -> Iterator[None]:
 
     with mock.patch.object(DatabaseOperations, "sql_flush", deletes):
         yield
+
+
+@pytest.fixture(scope="session")
+def live_server(django_db_setup: None, live_server: LiveServer) -> LiveServer:
+    """Start it once there is the tests' database: it would take that of the settings for one in
+    memory, and share the connection of this thread with all of its own.
+    """
+    return live_server
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -40,8 +40,14 @@ class Plan:
 
 
 def analyze() -> None:
-    """Let the database learn what is in its tables."""
+    """Let the database learn what is in its tables, and that it reads them from memory.
+
+    By default PostgreSQL takes a page found by an index for four times as dear as the next one,
+    so that it may read all of a small table as well.
+    """
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL random_page_cost = 1.1")
         cursor.execute("ANALYZE")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -98,8 +99,9 @@ def operations(long: bool) -> dict[str, Any]:
     """
     config = CONFIG | {"phases": {"coverage": {"enabled": long}}}
     config["checks"] = CONFIG["checks"] | {"ignored_auth": {"enabled": long}}
+    # It writes other examples into what it is given.
     schema: Any = schemathesis.openapi.from_dict(
-        DOCUMENT, config=SchemathesisConfig.from_dict(config)
+        deepcopy(DOCUMENT), config=SchemathesisConfig.from_dict(config)
     )
     schema.app = application
     return {one.ok().label: one.ok() for one in schema.get_all_operations()}

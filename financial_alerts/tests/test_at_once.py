@@ -25,12 +25,16 @@ def test_more_connections_than_a_process_may_have_fail_the_test() -> None:
     """Also where they are not opened by at_once."""
     connection.ensure_connection()
     kept = [connections.create_connection("default") for _ in range(SHARE)]
-    try:
-        for each in kept[1:]:
+
+    def open_all() -> None:
+        for each in kept:
             each.ensure_connection()
+
+    try:
         with pytest.raises(AssertionError, match=rf"opened {SHARE + 1} connections at once"):
-            kept[0].ensure_connection()
-        assert kept[0].connection is None
+            open_all()
+        # Fewer by that of this thread, and by any that a thread of a test before is about to close.
+        assert 0 < sum(each.connection is not None for each in kept) < SHARE
     finally:
         for each in kept:
             each.close()
