@@ -158,7 +158,7 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
     [
         (b"GET /" + b"a" * REQUEST_LINE + b" HTTP/1.1\r\nHost: a\r\n\r\n", Problem.URI_TOO_LONG),
         (GET + b"A: " + b"a" * HEADER_FIELD + b"\r\n\r\n", Problem.HEADERS_TOO_LARGE),
-        (GET + b"Content-Length: 3000000\r\n\r\n", Problem.TOO_LARGE),
+        (GET + b"Content-Length: 60000000\r\n\r\n", Problem.TOO_LARGE),
         (b"GET / HTTP/1.1\r\n\r\n", Problem.MALFORMED),
     ],
 )  # fmt: skip
