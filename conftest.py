@@ -91,7 +91,7 @@ def quick_flush() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def live_server(django_db_setup: None, live_server: LiveServer) -> LiveServer:
     """Start it once there is the tests' database: it would take that of the settings for one in
-    memory, and share the connection of this thread with all of its own.
+    memory, and share the connection of this thread with all of the server's.
     """
     return live_server
 
