@@ -95,7 +95,7 @@ class Door:
         sent = None if endpoint.body is None else read_object(request)
         known = identified(request, credential, sent)
         if endpoint.upload:
-            answer = receive(known, endpoint, keys)
+            answer = receive(known, endpoint, keys, length_of(known))
         else:
             answer = (read if reads else write)(known, endpoint, sent, keys)
         if answer.status == HTTPStatus.NOT_MODIFIED:
@@ -166,16 +166,20 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
     return value
 
 
-def check_headers(request: HttpRequest) -> None:
-    """Refuse by the headers, before a byte of the body is read."""
+def length_of(request: HttpRequest) -> int:
+    """The length of the body in bytes, by the headers. Raises ApiError: 400, 411."""
     said = request.headers.get("Content-Length")
     if not said and "Transfer-Encoding" in request.headers:
         raise ApiError(Problem.LENGTH, "A chunked body is not accepted; send a Content-Length.")
     try:
-        length = int(said or 0)
+        return int(said or 0)
     except ValueError:
         raise ApiError(Problem.MALFORMED, "The Content-Length is not a number.") from None
-    if length > BODY:
+
+
+def check_headers(request: HttpRequest) -> None:
+    """Refuse by the headers, before a byte of the body is read."""
+    if length_of(request) > BODY:
         raise ApiError(Problem.TOO_LARGE, f"A body has at most {BODY} bytes.")
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):

@@ -39,15 +39,8 @@ class Upload:
     digest: str
 
 
-def check_headers(request: HttpRequest) -> None:
-    """Refuse by the headers, before a byte of the body is read."""
-    said = request.headers.get("Content-Length")
-    if not said and "Transfer-Encoding" in request.headers:
-        raise ApiError(Problem.LENGTH, "A chunked body is not accepted; send a Content-Length.")
-    try:
-        length = int(said or 0)
-    except ValueError:
-        raise ApiError(Problem.MALFORMED, "The Content-Length is not a number.") from None
+def check_length(length: int) -> None:
+    """Refuse by the length of the body, before a byte of it is read."""
     if length > UPLOAD:
         raise too_large()
     if not length:
@@ -58,12 +51,13 @@ def too_large() -> ApiError:
     return ApiError(Problem.TOO_LARGE, f"A file has at most {MOST_BYTES:,} bytes.")
 
 
-def receive(request: ApiRequest, endpoint: Endpoint, keys: dict[str, Any]) -> Answer:
+def receive(request: ApiRequest, endpoint: Endpoint, keys: dict[str, Any], length: int) -> Answer:
     """Take a file in and call the view with it. Raises ApiError, InvalidQuery.
 
+    length: of the body, in bytes.
     With an Idempotency-Key the view runs in the commit that keeps the answer.
     """
-    check_headers(request)
+    check_length(length)
     user_id = request.user.pk
     key = idempotency.key_of(request)
     with received(request) as (upload, said):

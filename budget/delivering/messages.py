@@ -119,9 +119,7 @@ class State:
             # A resolving that has left and may be lost does not count: what was before it decides.
             if delivery is None or delivery.state == DeliveryState.DELIVERED:
                 return UNTOLD
-            if gone:
-                continue
-            if delivery.token not in ("", self.token):
+            if not gone and delivery.token not in ("", self.token):
                 return LEAVING
         return UNTOLD
 
