@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,7 +19,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, r
 
 from benchmarks.peers.periods import period_of
 
-url = os.environ["DATABASE_URL"].replace("postgres://", "postgresql+asyncpg://", 1)
+# Both names of the scheme are in use.
+url = re.sub(r"^postgres(ql)?://", "postgresql+asyncpg://", os.environ["DATABASE_URL"])
 engine = create_async_engine(url)
 session_factory = async_sessionmaker(engine, expire_on_commit=False)
 app = FastAPI()
