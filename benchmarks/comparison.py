@@ -193,7 +193,10 @@ def essence(body: Any, *, ids: bool = True) -> list[list[Any]]:
         keys = [*["id"] * ids, "date", "category", "amount", "type"]
         return [[item[key] for key in keys] for item in items]
     if "levels" in items[0]:
-        return [[item["id"], item["current"] and item["current"]["total"]] for item in items]
+        # A sum of nothing is 0 to some, and 0.00 to others.
+        return [
+            [item["id"], item["current"] and Decimal(item["current"]["total"])] for item in items
+        ]
     keys = ["threshold", "level", "period_start", "status"]
     return [[item[key] for key in keys] for item in items]
 
