@@ -225,6 +225,7 @@ THROTTLE_LIMITS = {
     "credential": environment.THROTTLE_USER,
     "address": environment.THROTTLE_ADDRESS,
     "unauthenticated": environment.THROTTLE_UNAUTHENTICATED,
+    "messages": environment.THROTTLE_MESSAGES,
 }
 THROTTLE_REDIS_URL = environment.REDIS_URL.get_secret_value() if environment.REDIS_URL else None
 

@@ -113,6 +113,7 @@ class Environment(BaseModel):
     THROTTLE_USER: Rate = (600, 60)
     THROTTLE_ADDRESS: Rate = (3000, 60)
     THROTTLE_UNAUTHENTICATED: Rate = (60, 60)
+    THROTTLE_MESSAGES: Rate = (60, 3600)
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     SLOW_REQUEST_MS: Annotated[int, Field(ge=0, le=_DAY_MS)] = 1000
     SLOW_QUERY_MS: Annotated[int, Field(ge=0, le=_DAY_MS)] = 200

@@ -35,6 +35,8 @@ slow_request = logging.getLogger("financial_alerts.slow_request")
 slow_query = logging.getLogger("financial_alerts.slow_query")
 # A line for each run of a scheduled command.
 commands = logging.getLogger("financial_alerts.command")
+# A line a minute of each process that delivers.
+deliveries = logging.getLogger("financial_alerts.deliveries")
 
 # Anything else attached to a record is dropped: Django attaches the request, whose text has the
 # query string.

@@ -31,6 +31,8 @@ ADDRESS = "address"
 CREDENTIAL = "credential"
 # Requests of an IP address that have no valid credential.
 UNAUTHENTICATED = "unauthenticated"
+# Examples and replays that a user asks for: each sends messages to somebody.
+MESSAGES = "messages"
 
 # Clients that one process remembers without Redis, each about 200 bytes.
 MEMORY = 100_000

@@ -150,9 +150,10 @@ EXPLAINED: dict[Problem, Explanation] = {
         "Send fewer rows at once; give a threshold a higher amount, fewer levels or one category.",
     ),
     Problem.THROTTLED: Explanation(
-        "The credential or the IP address sent too many requests, or too many requests from the IP "
-        "address had no valid credential. `RateLimit-Policy` names the limits, `RateLimit` what is "
-        "left of each. Nothing was stored.",
+        "The credential or the IP address sent too many requests, too many requests from the IP "
+        "address had no valid credential, or the user asked for too many examples and replays of "
+        "endpoints. `RateLimit-Policy` names the limits, `RateLimit` what is left of each. Nothing "
+        "was stored.",
         "Wait for `Retry-After` seconds, then repeat it; send fewer requests with more rows each.",
     ),
     Problem.HEADERS_TOO_LARGE: Explanation(

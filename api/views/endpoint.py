@@ -28,6 +28,7 @@ from budget.answers.endpoint import (
 from budget.delivering import put, replay, send_example
 from budget.models import Conflict, Delivery, Endpoint
 from budget.models.ledger import open_book
+from lib.throttle import MESSAGES, spend
 
 OLDEST_FIRST = Order(("id",))
 NEWEST_FIRST = Order(("id",), descending=True)
@@ -109,6 +110,7 @@ def rotate_secret(request: ApiRequest, key: int) -> Answer:
 def create_example(request: ApiRequest, key: int) -> Answer:
     """Send an example, whatever state the endpoint has; its delivery shows what came of it."""
     row: Endpoint = pick(mine(request), key)
+    spend(request, MESSAGES, f"user:{row.user_id}")
     made = send_example(row, request.ledger.now)
     return Answer({**shown_delivery(made)}, headers={"Location": f"/api/delivery/{made.pk}"})
 
@@ -120,8 +122,9 @@ def replay_events(request: ApiRequest, body: ReplayBody, key: int) -> Answer:
     Messages have the ids that they had. An endpoint that is not on is on after it.
     """
     row: Endpoint = pick(mine(request), key)
-    replay(row, min(body.since, request.ledger.event_seq))
-    row.refresh_from_db()
+    spend(request, MESSAGES, f"user:{row.user_id}")
+    with open_book(row.user_id) as book:
+        replay(book, row, min(body.since, book.ledger.event_seq))
     return Answer({**shown_endpoint(row)})
 
 

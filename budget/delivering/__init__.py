@@ -2,12 +2,13 @@
 
 dispatch.py: what has happened -> rows of Delivery. messages.py: what is true of them now.
 worker.py: sends them. sql.py: takes rows, and stores what became of them.
+health.py: whether that goes on.
 """
 
 from __future__ import annotations
 
-from budget.delivering.dispatch import dispatch, replay
-from budget.delivering.endpoints import put, send_example
+from budget.delivering.dispatch import dispatch
+from budget.delivering.endpoints import put, replay, send_example
 from budget.delivering.worker import Deliverer
 
 __all__ = ["Deliverer", "dispatch", "put", "replay", "send_example"]

@@ -17,7 +17,7 @@ from django.utils import timezone
 from budget.delivering.sql import rows_of, stored
 from budget.judge.kinds import Cause
 from budget.models import Delivery, Endpoint
-from budget.models.endpoint import DeliveryKind, DeliveryState, EndpointState
+from budget.models.endpoint import DeliveryKind, DeliveryState
 
 ENDPOINTS_A_COMMIT = 50
 EVENTS_A_LOOK = 1000
@@ -127,16 +127,6 @@ def of_import(endpoint: Endpoint, seqs: Sequence[int], due: datetime, now: datet
         if same.update(last_seq=seqs[-1], due_at=due):
             return
     add(endpoint, [(DeliveryKind.IMPORT, seqs[0], seqs[-1])], due, now)
-
-
-def replay(endpoint: Endpoint, since: int) -> None:
-    """Tell an endpoint again what has happened after an event, as far as it is true.
-
-    Messages have the ids that they had. What waits already is sent once.
-    """
-    rows = Endpoint.objects.filter(pk=endpoint.pk, user_id=endpoint.user_id)
-    rows.update(seq=since, state=EndpointState.ON, because="", wait_until=None)
-    resume(endpoint, timezone.now())
 
 
 def resume(endpoint: Endpoint, now: datetime) -> None:

@@ -46,6 +46,16 @@ def put(book: Book, endpoint: Endpoint, state: str, because: str = "") -> None:
         waiting.update(state=DeliveryState.FAILED, ended_at=now)
 
 
+def replay(book: Book, endpoint: Endpoint, since: int) -> None:
+    """Tell an endpoint again what has happened after an event, as far as it is true; it is on then.
+
+    Messages have the ids that they had. What waits already is sent once.
+    """
+    put(book, endpoint, EndpointState.ON)
+    endpoint.seq = since
+    endpoint.save(update_fields=["seq"])
+
+
 def send_example(endpoint: Endpoint, now: datetime) -> Delivery:
     """A message that tells of nothing, to try a receiver with, whatever state the endpoint has."""
     return Delivery.objects.create(

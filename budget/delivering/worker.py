@@ -14,24 +14,26 @@ import select
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.utils import timezone
 
 from budget.delivering.dispatch import dispatch
 from budget.delivering.endpoints import stop
+from budget.delivering.health import lag
 from budget.delivering.messages import Message, messages_of
 from budget.delivering.schedule import MAX_TRIES, next_try, wished
 from budget.delivering.sql import Outcome, Taken, leave, settle, take
 from budget.engine.sql import CHANNEL
 from budget.models import Delivery, DeliveryTry, Endpoint
 from budget.models.endpoint import TEXT_LENGTH, DeliveryState, EndpointState
+from lib.logs import deliveries
 from lib.outside import LOOKUP, TOTAL, Client, Failed, Guard, Received, Refused
 from lib.webhook import signed
 
@@ -52,6 +54,9 @@ CLEAN_UP_EVERY = 3600.0
 CLEANED_AT_ONCE = 1000
 LINE_EVERY = 60.0
 GONE = 410
+# What is counted for the line: messages that arrived and were folded, tries that failed, and
+# messages that were given up.
+COUNTED = ("delivered", "folded", "failed", "given_up")
 
 
 class Task(NamedTuple):
@@ -87,7 +92,7 @@ class Result(NamedTuple):
 class Deliverer:
     """Sends what is due, with some threads, until it is asked to stop.
 
-    guard: where requests may go. token: of this process.
+    guard: where requests may go. token: of this process. beat: called as long as work goes on.
     """
 
     guard: Guard = field(default_factory=Guard)
@@ -95,6 +100,7 @@ class Deliverer:
     lease: timedelta = LEASE
     total: float = TOTAL
     token: str = field(default_factory=lambda: secrets.token_hex(16))
+    beat: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.stopping = threading.Event()
@@ -103,6 +109,9 @@ class Deliverer:
         self.in_hand: Counter[int] = Counter()
         self.failing: set[int] = set()
         self.done: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
+        # By row: when it was handed over.
+        self.handed: dict[int, float] = {}
         self.swept = self.cleaned = self.reported = time.monotonic() - CLEAN_UP_EVERY
         self.awake, self.alarm = os.pipe()
         os.set_blocking(self.alarm, False)
@@ -124,6 +133,8 @@ class Deliverer:
         self.start()
         try:
             while not self.stopping.is_set() or self.in_hand.total():
+                if self.goes_on():
+                    self.beat()
                 try:
                     busy = self.step()
                     self.log()
@@ -186,6 +197,7 @@ class Deliverer:
                 found.append(self.results.get_nowait())
         for result in found:
             self.in_hand[result.task.endpoint.pk] -= 1
+            self.handed.pop(result.task.message.row.id, None)
         self.in_hand = +self.in_hand
         return found
 
@@ -223,14 +235,7 @@ class Deliverer:
                 by_user[row.user_id].append(row)
         for user_id, some in by_user.items():
             made = time.monotonic()
-            try:
-                messages = messages_of(user_id, some, endpoints, self.token)
-            except (DatabaseError, InterfaceError):
-                raise
-            except Exception:
-                # What is wrong with one user's rows must not hold up another's.
-                logger.exception("A user's messages could not be made")
-                continue
+            messages = self.made_of(user_id, some, endpoints)
             self.store_unsent([one for one in messages if one.folded or one.later])
             ready = [one for one in messages if not (one.folded or one.later)]
             # From here on the receiver may know it.
@@ -240,7 +245,38 @@ class Deliverer:
                 if message.row.id in mine:
                     endpoint = endpoints[message.row.endpoint_id]
                     self.in_hand[endpoint.pk] += 1
+                    self.handed[message.row.id] = made
                     self.tasks.put(Task(message, endpoint, made, now))
+
+    def made_of(
+        self, user_id: int, rows: Sequence[Taken], endpoints: Mapping[int, Endpoint]
+    ) -> list[Message]:
+        """The messages of a user's rows, one by one where they cannot be made together."""
+        try:
+            return messages_of(user_id, rows, endpoints, self.token)
+        except Exception as error:
+            if is_of_connection(error):
+                raise
+            if len(rows) > 1:
+                # What is wrong with one row must not hold up another.
+                return [one for row in rows for one in self.made_of(user_id, [row], endpoints)]
+            logger.exception("A message could not be made")
+            self.store_unmade(rows[0], type(error).__name__)
+            return []
+
+    def store_unmade(self, row: Taken, error: str) -> None:
+        """Count a try of a row of which no message can be made: it ends as one that fails does."""
+        now = timezone.now()
+        due = next_try(row.tries + 1, now)
+        state = DeliveryState.PENDING if due else DeliveryState.FAILED
+        text = f"The message could not be made ({error})."
+        with transaction.atomic():
+            if settle(self.token, [Outcome(row.id, state, 1, due, None if due else now, None)]):
+                DeliveryTry.objects.create(
+                    user_id=row.user_id, delivery_id=row.id, at=now, took=0, text=text
+                )
+                self.done["failed"] += 1
+                self.done["given_up"] += due is None
 
     def store_unsent(self, messages: Iterable[Message]) -> None:
         """Store that rows are folded, or come later."""
@@ -304,6 +340,7 @@ class Deliverer:
     def act(self, result: Result, outcome: Outcome, now: datetime) -> None:
         """Do what an answer asks for, beyond its own message."""
         answer, endpoint = result.answer, result.task.endpoint
+        self.done["given_up"] += outcome.state == DeliveryState.FAILED
         if answer is not None and answer.status == GONE:
             stop(endpoint.pk, EndpointState.OFF, "The receiver has answered 410 (gone).")
         elif outcome.state == DeliveryState.FAILED:
@@ -326,15 +363,21 @@ class Deliverer:
             self.cleaned = time.monotonic()
 
     def log(self) -> None:
-        """A line a minute: how far behind, how many tries."""
+        """A line a minute: how far behind, and what was done since the last one."""
         if time.monotonic() - self.reported < LINE_EVERY:
             return
         self.reported = time.monotonic()
-        oldest = Delivery.objects.filter(state=DeliveryState.PENDING, tries=0).order_by("due_at")
-        since = oldest.values_list("due_at", flat=True).first()
-        now = timezone.now()
-        lag = 0.0 if since is None else max((now - since).total_seconds(), 0.0)
-        logger.info("Deliveries", extra={"lag_s": round(lag, 1), **self.done})
+        result = {name: self.done[name] - self.told[name] for name in COUNTED}
+        result["lag_s"] = lag(timezone.now(), self.lease)
+        self.told = self.done.copy()
+        deliveries.info("Deliveries: %(result)s", {"result": result}, extra={"result": result})
+
+    def goes_on(self) -> bool:
+        """Whether all threads live, and none holds a message for longer than it could."""
+        oldest = min(self.handed.values(), default=float("inf"))
+        longest = 2 * self.lease.total_seconds()
+        living = all(sender.is_alive() for sender in self.senders)
+        return living and time.monotonic() - oldest < longest
 
     # Waiting
 
@@ -407,6 +450,13 @@ class Deliverer:
             logger.exception("A message could not be sent")
             said = type(error).__name__
         return Result(task, now, round((time.monotonic() - begun) * 1000), answer, said)
+
+
+def is_of_connection(error: Exception) -> bool:
+    """Whether the database is away, rather than something wrong with what it was asked."""
+    if isinstance(error, OperationalError):
+        return not connection.is_usable()
+    return isinstance(error, InterfaceError)
 
 
 def is_of_driver(error: Exception) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 from standardwebhooks import Webhook
 
@@ -110,6 +111,24 @@ class ChangeTest(EndpointTestCase):
         self.assertEqual(self.delete(f"{PATH}/{key}")["id"], key)
         self.assertEqual(Delivery.objects.count(), 0)
         self.get(f"{PATH}/{key}", status=404)
+
+
+class LimitTest(EndpointTestCase):
+    """Examples and replays are for people, and each sends messages to somebody."""
+
+    @override_settings(THROTTLE_LIMITS={"messages": (3, 3600)})
+    def test_a_user_has_so_many_examples_and_replays_an_hour(self) -> None:
+        key = self.make()["id"]
+        for _ in range(2):
+            self.post(f"{PATH}/{key}/example", {})
+        self.call("POST", f"{PATH}/{key}/replay", {"since": 0})
+        for route, body in (("example", {}), ("replay", {"since": 0})):
+            found = self.call("POST", f"{PATH}/{key}/{route}", body, status=429)
+            self.assertIn("More than 3 requests in 3600 seconds (messages)", found["detail"])
+            self.assertGreater(int(self.answer["Retry-After"]), 0)
+        self.assertEqual(Delivery.objects.filter(kind="example").count(), 2)
+        # Nothing else is counted with them.
+        self.patch(f"{PATH}/{key}", {"quiet": 5})
 
 
 class DeliveryTest(EndpointTestCase):

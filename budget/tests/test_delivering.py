@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection
+from django.db import DataError, InterfaceError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from budget.delivering import Deliverer, dispatch, messages, schedule, sql, worker
+from budget.delivering import Deliverer, dispatch, health, messages, replay, schedule, sql, worker
 from budget.delivering.dispatch import IMPORT_QUIET
 from budget.delivering.endpoints import put, stop
+from budget.delivering.health import Watch, lag
 from budget.engine import acknowledge, raise_custom_alert, record_transactions
 from budget.models import (
     Alert,
@@ -31,7 +39,9 @@ from budget.models import (
 from budget.models.endpoint import EndpointState
 from budget.models.ledger import open_book
 from budget.tests.people import limit, make_user, spend, transaction_of
-from budget.tests.receiver import Got, Receiver, receiving
+from budget.tests.receiver import Answer, Got, Receiver, receiving
+from financial_alerts.tests.postgres import ROOT
+from lib.logs import Json
 
 # Its threads answer; all statements are this thread's.
 pytestmark = pytest.mark.django_db
@@ -508,5 +518,158 @@ def test_one_users_error_does_not_hold_up_another(alice: User, receiver: Receive
         endpoint_of(user, receiver)
         raise_custom_alert(user.pk, f"Mind this, {user.username}")
     with mock.patch.object(worker, "messages_of", broken):
-        assert deliver(receiver) == {"delivered": 1}
+        assert deliver(receiver) == {"delivered": 1, "failed": 1}
     assert "bob" in receiver.got[0].json["data"]["alert"]["message"]
+
+
+def test_a_row_of_which_no_message_can_be_made_ends_and_is_seen(
+    alice: User, receiver: Receiver
+) -> None:
+    """It holds up no other row of its user, and no other endpoint."""
+    endpoint = endpoint_of(alice, receiver)
+    for text in ("One", "Two", "Three"):
+        raise_custom_alert(alice.pk, text)
+    real = messages.State.verdict
+
+    def broken(state: Any, row: Any, *args: Any) -> str:
+        if row.seq == 2:
+            raise DataError("value out of range")
+        return real(state, row, *args)
+
+    with mock.patch.object(messages.State, "verdict", broken):
+        assert deliver(receiver) == {"delivered": 2, "failed": 1}
+        for _ in range(schedule.MAX_TRIES):
+            due_again()
+            deliver(receiver)
+    assert states() == ["delivered", "failed", "delivered"]
+    made = DeliveryTry.objects.filter(delivery=Delivery.objects.get(seq=2))
+    assert {one.text for one in made} == {"The message could not be made (DataError)."}
+    assert (made.count(), made[0].status) == (schedule.MAX_TRIES, None)
+    endpoint.refresh_from_db()
+    assert (endpoint.state, endpoint.failing_since) == ("on", None)
+
+
+def test_a_database_that_is_away_is_no_try(alice: User, receiver: Receiver) -> None:
+    endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    gone = mock.Mock(side_effect=InterfaceError("connection already closed"))
+    with mock.patch.object(worker, "messages_of", gone), pytest.raises(InterfaceError):
+        deliver(receiver)
+    assert not DeliveryTry.objects.exists()
+
+
+def test_a_replay_begins_with_a_clean_sheet(alice: User, receiver: Receiver) -> None:
+    """An endpoint that was paused after failing is not paused again for what failed before."""
+    endpoint = endpoint_of(alice, receiver)
+    long_ago = timezone.now() - timedelta(days=4)
+    raise_custom_alert(alice.pk, "Mind this")
+    Endpoint.objects.update(failing_since=long_ago)
+    assert stop(endpoint.pk, EndpointState.PAUSED, "Nothing has arrived.", timezone.now())
+    with open_book(alice.pk) as book:
+        replay(book, endpoint, 0)
+    assert (endpoint.state, endpoint.because, endpoint.seq) == ("on", "", 0)
+    assert endpoint.failing_since is None
+    deliver(receiver)
+    assert receiver.types == ["alert.opened"] * 2
+
+
+def seconds_behind() -> int:
+    """How far deliveries are behind in a quarter of an hour."""
+    return lag(timezone.now() + timedelta(minutes=15), worker.LEASE)
+
+
+def test_the_lag_is_of_what_should_have_left(alice: User, receiver: Receiver) -> None:
+    paused = endpoint_of(alice, receiver, state="paused")
+    raise_custom_alert(alice.pk, "Mind this")
+    assert seconds_behind() == 0
+    # No row says so yet: no deliverer has looked.
+    endpoint = endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind that")
+    assert 895 <= seconds_behind() <= 905
+    dispatch()
+    assert 895 <= seconds_behind() <= 905
+    Delivery.objects.update(due_at=timezone.now() + timedelta(minutes=20))
+    assert seconds_behind() == 0
+    # In the hands of a process that stands still.
+    now = timezone.now()
+    Delivery.objects.update(token="another", due_at=now + worker.LEASE)
+    assert 895 <= seconds_behind() <= 905
+    # It was tried: the rest is up to the receiver.
+    Delivery.objects.update(token="", tries=1, due_at=now)
+    assert seconds_behind() == 0
+    paused.delete()
+    endpoint.delete()
+    assert seconds_behind() == 0
+
+
+def test_a_line_a_minute_says_what_was_done_since_the_last(
+    alice: User, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint_of(alice, receiver)
+    deliverer = Deliverer(receiver.guard)
+    deliverer.done.update(delivered=5, failed=2)
+    with caplog.at_level("INFO", "financial_alerts.deliveries"):
+        for _ in range(3):
+            deliverer.reported -= worker.LINE_EVERY
+            deliverer.log()
+            deliverer.log()
+            deliverer.done["delivered"] += 1
+    formatter = Json()
+    found = [json.loads(formatter.format(record))["result"] for record in caplog.records]
+    none = {"delivered": 1, "folded": 0, "failed": 0, "given_up": 0, "lag_s": 0}
+    assert found == [none | {"delivered": 5, "failed": 2}, none, none]
+
+
+def test_a_deliverer_whose_threads_stand_still_does_not_go_on(
+    alice: User, receiver: Receiver
+) -> None:
+    endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    held = threading.Event()
+
+    def stand(got: Got) -> Answer:
+        held.wait(20)
+        return 204, {}, b""
+
+    receiver.answer = stand
+    deliverer = Deliverer(receiver.guard, threads=1, lease=timedelta(seconds=0.2))
+    deliverer.start()
+    assert deliverer.step(users_known=False)
+    assert deliverer.goes_on()
+    receiver.wait_for(0)
+    time.sleep(0.5)
+    assert not deliverer.goes_on()
+    held.set()
+    receiver.wait_for(1)
+    deliverer.wait(5)
+    deliverer.step()
+    assert deliverer.goes_on()
+    deliverer.end()
+    deliverer.senders.append(threading.Thread())
+    assert not deliverer.goes_on()
+
+
+def test_a_process_that_no_longer_beats_ends(tmp_path: Path) -> None:
+    ended = threading.Event()
+    watch = Watch(tmp_path / "beat", ended.set)
+    with mock.patch.multiple(health, LOOK=0.01, HUNG=0.2):
+        thread = threading.Thread(target=watch.run)
+        thread.start()
+        for _ in range(20):
+            watch.beat()
+            time.sleep(0.02)
+        assert not ended.is_set()
+        assert ended.wait(10)
+        thread.join()
+
+
+@pytest.mark.parametrize(("age", "code"), [(0, 0), (3600, 1), (None, 1)])
+def test_the_containers_check_looks_at_the_beat(tmp_path: Path, age: int | None, code: int) -> None:
+    beat = tmp_path / "beat"
+    if age is not None:
+        Watch(beat)
+        past = time.time() - age
+        os.utime(beat, (past, past))
+    script = str(ROOT / "deploy" / "healthcheck.py")
+    done = subprocess.run([sys.executable, script, str(beat)], capture_output=True)
+    assert done.returncode == code

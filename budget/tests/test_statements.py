@@ -112,7 +112,7 @@ WRITES: list[tuple[str, str, Any, tuple[int, int]]] = [
     ("PUT", "endpoint/{}", {"url": "https://example.com/alerts"}, (10, 10)),
     ("POST", "endpoint/{}/secret", {}, (6, 6)),
     ("POST", "endpoint/{}/example", {}, (6, 6)),
-    ("POST", "endpoint/{}/replay", {"since": 0}, (8, 8)),
+    ("POST", "endpoint/{}/replay", {"since": 0}, (10, 10)),
     ("DELETE", "endpoint/{}", None, (9, 9)),
     ("POST", "category", {"name": "Bread", "parent": "Coffee"}, (16, 16)),
     ("PATCH", "category/{}", {"name": "Eating"}, (11, 11)),

@@ -30,6 +30,7 @@ os.environ |= {
     "THROTTLE_USER": "off",
     "THROTTLE_ADDRESS": "off",
     "THROTTLE_UNAUTHENTICATED": "off",
+    "THROTTLE_MESSAGES": "off",
     # Hundreds of tests look at the admin's pages; those of the way in set their own.
     "ADMIN_SECOND_FACTOR": "false",
 }

@@ -101,11 +101,13 @@ def test_limits_are_numbers_of_requests_in_a_time() -> None:
         "THROTTLE_USER": "20/s",
         "THROTTLE_ADDRESS": " 9000/H ",
         "THROTTLE_UNAUTHENTICATED": "Off",
+        "THROTTLE_MESSAGES": "5/day",
     }
     environment = env.read(PRODUCTION | given)
     assert environment.THROTTLE_USER == (20, 1)
     assert environment.THROTTLE_ADDRESS == (9000, 3600)
     assert environment.THROTTLE_UNAUTHENTICATED is None
+    assert environment.THROTTLE_MESSAGES == (5, 86400)
 
 
 def test_there_are_limits_without_being_asked() -> None:
@@ -113,6 +115,7 @@ def test_there_are_limits_without_being_asked() -> None:
     assert environment.THROTTLE_USER == (600, 60)
     assert environment.THROTTLE_ADDRESS == (3000, 60)
     assert environment.THROTTLE_UNAUTHENTICATED == (60, 60)
+    assert environment.THROTTLE_MESSAGES == (60, 3600)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import threading
 from argparse import ArgumentParser
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from budget.delivering import Deliverer
+from budget.delivering.health import Watch
 from budget.delivering.worker import THREADS
 from lib.logs import command_result
 
@@ -25,14 +29,31 @@ class Command(BaseCommand):
             "--threads", type=int, default=THREADS, help="messages at once (default %(default)s)"
         )
         parser.add_argument("--once", action="store_true", help="send what is due now, and end")
+        parser.add_argument(
+            "--heartbeat", type=Path, metavar="FILE", help="touch this file as long as work goes on"
+        )
 
-    def handle(self, *args: Any, threads: int, once: bool, **options: Any) -> None:
-        deliverer = Deliverer(threads=max(threads, 1))
+    def handle(
+        self, *args: Any, threads: int, once: bool, heartbeat: Path | None, **options: Any
+    ) -> None:
+        watch = Watch(heartbeat)
+        deliverer = Deliverer(threads=max(threads, 1), beat=watch.beat)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: deliverer.stop())
         with command_result("deliver") as result:
-            done = deliverer.run_once() if once else deliverer.run()
+            done = deliverer.run_once() if once else watched(deliverer, watch)
             result |= {name: done[name] for name in ("delivered", "failed", "folded")}
         if options["verbosity"]:
             said = ", ".join(f"{done[name]} {name}" for name in ("delivered", "failed", "folded"))
             self.stdout.write(f"{said}.")
+
+
+def watched(deliverer: Deliverer, watch: Watch) -> Counter[str]:
+    """Deliver until a signal; the process ends where that stands still."""
+    thread = threading.Thread(target=watch.run, daemon=True)
+    thread.start()
+    try:
+        return deliverer.run()
+    finally:
+        watch.over.set()
+        thread.join()
