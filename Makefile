@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-newest test-long check proof image aws rehearse machines bench lock clean
+.PHONY: help setup run test test-newest test-long check proof image aws rehearse machines deliveries bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Say what each target does
@@ -66,6 +66,9 @@ rehearse: image  ## Rehearse a deployment and its releases on this machine (root
 
 machines: $(DEV)  ## Lose machines one by one under load, for ten minutes (RUN_SECONDS=20 for less)
 	@$(BIN)/python -m proof.machines $(if $(RUN_SECONDS),--seconds $(RUN_SECONDS))
+
+deliveries: $(DEV)  ## Kill deliverers and PostgreSQL under load, and count what arrives (ten minutes)
+	@$(BIN)/python -m proof.deliveries $(if $(EVENTS),--events $(EVENTS))
 
 bench: $(DEV) $(PEERS)  ## Measure the service, beside what others would pick (PostgreSQL and wrk)
 	@$(BIN)/python -m benchmarks $(if $(WRITE),--write $(WRITE))

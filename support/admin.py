@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from support.alert import AlertAdmin, AlertEventAdmin
 from support.category import CategoryAdmin, TransactionTypeAdmin
+from support.endpoint import DeliveryAdmin, EndpointAdmin
 from support.imports import ImportAdmin
 from support.ledger import LedgerRowAdmin, RollupAdmin
 from support.login import AuthenticatorAdmin, EmailAddressAdmin, UserSessionAdmin
@@ -19,7 +20,9 @@ __all__ = [
     "ApiTokenAdmin",
     "AuthenticatorAdmin",
     "CategoryAdmin",
+    "DeliveryAdmin",
     "EmailAddressAdmin",
+    "EndpointAdmin",
     "ImportAdmin",
     "LedgerRowAdmin",
     "ProfileAdmin",

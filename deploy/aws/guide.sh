@@ -20,9 +20,15 @@ echo "$REPOSITORY"
 region() { [ "$1" = cdn ] && echo us-east-1 || echo "$AWS_REGION"; }
 
 # deploy STACK [PARAMETER=VALUE...]: makes a stack or changes it. A parameter that is not named stays as it was.
+# CloudFormation takes 51,200 bytes, and comments are for people: they stay here.
 deploy() {
-  aws cloudformation deploy --region "$(region "$1")" --stack-name "$NAME-$1" --template-file "deploy/aws/$1.yaml" \
-    --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --parameter-overrides Name="$NAME" "${@:2}"
+  local template code=0
+  template=$(mktemp) || return
+  grep -v '^ *#' "deploy/aws/$1.yaml" >"$template"
+  aws cloudformation deploy --region "$(region "$1")" --stack-name "$NAME-$1" --template-file "$template" \
+    --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --parameter-overrides Name="$NAME" "${@:2}" || code=$?
+  rm -f "$template"
+  return "$code"
 }
 
 # output STACK NAME, parameter STACK NAME: what a stack says, and what it was given.
@@ -82,10 +88,11 @@ print(json.dumps({"containerOverrides": [{"name": sys.argv[1], "command": ["pyth
   [ "${STATUS%%[^0-9]*}" = 0 ]
 }
 
-# restart: gives the service new tasks, and waits for them.
+# restart: gives the service and the deliverers new tasks, and waits for them.
 restart() {
   aws ecs update-service --cluster "$NAME" --service web --force-new-deployment --query service.status --output text &&
-    aws ecs wait services-stable --cluster "$NAME" --services web
+    aws ecs update-service --cluster "$NAME" --service deliver --force-new-deployment --query service.status --output text &&
+    aws ecs wait services-stable --cluster "$NAME" --services web deliver
 }
 
 # lines LOG PATTERN [SECONDS]: the log's lines of the last hour, or of so many seconds, that a pattern finds.

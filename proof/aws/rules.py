@@ -13,7 +13,8 @@ import yaml
 from django.core.exceptions import ImproperlyConfigured
 
 from lib.env import FILE_VARIABLES, VARIABLES, read
-from proof.aws.stacks import NAMES, Node, Stacks
+from lib.outside import LOOKUP, TOTAL
+from proof.aws.stacks import NAMES, TEMPLATES, Node, Stacks
 from proof.guide.runner import guides
 from tools.programs import ROOT
 
@@ -59,6 +60,27 @@ GITHUB = "token.actions.githubusercontent.com"
 OTHER_VARIABLES = {"PORT", "WEB_CONCURRENCY", "GUNICORN_THREADS", "PGUSER", "PGPASSWORD"}
 # Of these only the service that answers requests needs any.
 OF_THE_SERVER = {"PORT", "WEB_CONCURRENCY"}
+# What other tasks do not get: who delivers answers no requests and caches nothing.
+OF_REQUESTS = {
+    "CORS_ALLOWED_ORIGINS",
+    "CSRF_TRUSTED_ORIGINS",
+    "PASSKEY_DOMAIN",
+    "REDIS_URL",
+    "REPLICA_DATABASE_URL",
+    "SLOW_REQUEST_MS",
+    "THROTTLE_ADDRESS",
+    "THROTTLE_UNAUTHENTICATED",
+    "THROTTLE_USER",
+    "TRUSTED_PROXY_COUNT",
+    "TRUST_X_FORWARDED_PROTO",
+}
+LEFT_OUT = {"jobs": set[str](), "console": set[str](), "deliver": OF_REQUESTS}
+# Bytes of a template that CloudFormation takes without a bucket.
+TEMPLATE_BYTES = 51_200
+# Of a process that delivers: the one that reads and writes rows, and the one that listens.
+DELIVERER_CONNECTIONS = 2
+# Seconds for what it has in hand: two tries of a thread, as LEASE of budget/delivering/worker.py.
+IN_HAND = 2 * (TOTAL + LOOKUP)
 
 # Everything that can be switched on.
 EVERYTHING = {
@@ -150,7 +172,8 @@ def one_port(stacks: Stacks) -> Faults:
     for name, group in stacks.properties("AWS::ElasticLoadBalancingV2::TargetGroup"):
         said[name] = group["Port"]
     for name, service in stacks.properties("AWS::ECS::Service"):
-        said[name] = service["LoadBalancers"][0]["ContainerPort"]
+        for balancer in service.get("LoadBalancers", []):
+            said[name] = balancer["ContainerPort"]
     for family, _, container in containers(stacks):
         for mapping in container.get("PortMappings", []):
             said[family] = mapping["ContainerPort"]
@@ -195,12 +218,16 @@ def only_the_balancer_is_open(stacks: Stacks) -> Faults:
 def names_match(stacks: Stacks) -> Faults:
     """Service, schedules and events name existing containers, families and clusters."""
     known = {family: container["Name"] for family, _, container in containers(stacks)}
+    services = {
+        f"service:{made['ServiceName']}" for _, made in stacks.properties("AWS::ECS::Service")
+    }
     for name, service in stacks.properties("AWS::ECS::Service"):
         task = service["TaskDefinition"]
         properties = stacks.templates["app"]["Resources"][task]["Properties"]
         (container,) = properties["ContainerDefinitions"]
-        if service["LoadBalancers"][0]["ContainerName"] != container["Name"]:
-            yield f"{name} sends requests to a container that {task} does not have"
+        for balancer in service.get("LoadBalancers", []):
+            if balancer["ContainerName"] != container["Name"]:
+                yield f"{name} sends requests to a container that {task} does not have"
     for name, schedule in stacks.properties("AWS::Scheduler::Schedule"):
         family = schedule["Target"]["EcsParameters"]["TaskDefinitionArn"].rpartition(
             "/financial-alerts-"
@@ -210,19 +237,24 @@ def names_match(stacks: Stacks) -> Faults:
                 yield f"{name} starts {override['name']} of {family}, which there is not"
     for name, events in stacks.properties("AWS::Events::Rule"):
         for group in events["EventPattern"]["detail"].get("group", []):
-            if group.removeprefix("family:financial-alerts-") not in known:
+            if group.removeprefix("family:financial-alerts-") not in {*known, *services}:
                 yield f"{name} watches {group}, which there is not"
 
 
 @rule
 def health_paths(stacks: Stacks) -> Faults:
-    """A health check gives up before the next one begins; the container's is the image's."""
+    """A health check gives up before the next one begins; the container's is the image's.
+
+    Of a task that delivers it looks at the file that the command touches.
+    """
     for name, group in stacks.properties("AWS::ElasticLoadBalancingV2::TargetGroup"):
         if group["HealthCheckTimeoutSeconds"] >= group["HealthCheckIntervalSeconds"]:
             yield f"{name} asks again before it gives up"
     for family, _, container in containers(stacks):
         if check := container.get("HealthCheck"):
-            if check["Command"] != ["CMD", "python", "/app/healthcheck.py"]:
+            words = container.get("Command", [])
+            touched = words[words.index("--heartbeat") + 1 :][:1] if "deliver" in words else []
+            if check["Command"] != ["CMD", "python", "/app/healthcheck.py", *touched]:
                 yield f"{family} runs {check['Command']}"
             if check["Timeout"] >= check["Interval"]:
                 yield f"{family} is asked again before the first question is given up"
@@ -258,6 +290,12 @@ def an_end_loses_nothing(stacks: Stacks) -> Faults:
                     stop,
                 ),
                 ("the deregistration delay", delay, f"{family}'s StopTimeout", stop),
+                (f"{family}'s StopTimeout", stop, "what Fargate allows, and one more", 121),
+            ]
+        if "deliver" in container.get("Command", []):
+            stop = container["StopTimeout"]
+            waits += [
+                ("what a deliverer has in hand", IN_HAND, f"{family}'s StopTimeout", stop),
                 (f"{family}'s StopTimeout", stop, "what Fargate allows, and one more", 121),
             ]
     for less, inner, more, outer in waits:
@@ -367,11 +405,11 @@ def the_service_can_read_its_settings(stacks: Stacks) -> Faults:
 
 @rule
 def commands_see_what_the_service_sees(stacks: Stacks) -> Faults:
-    """Jobs and console have the service's settings, so that a check run there speaks of it."""
+    """The other tasks have the service's settings, so that a check run there speaks of it."""
     seen = {family: settings(container) for family, _, container in containers(stacks)}
-    for family in ("jobs", "console"):
+    for family, left_out in LEFT_OUT.items():
         differing = seen["web"].items() ^ seen[family].items()
-        for name in sorted({name for name, _ in differing} - OF_THE_SERVER):
+        for name in sorted({name for name, _ in differing} - OF_THE_SERVER - left_out):
             yield f"{family} and web differ in {name}"
 
 
@@ -389,7 +427,10 @@ def connections_suffice(stacks: Stacks) -> Faults:
         if "PortMappings" in container:
             processes = int(variables(container)["WEB_CONCURRENCY"])
             most = stacks.templates["app"]["Parameters"]["MaxTasks"]["Default"]
-            held = most * processes * gunicorn()["threads"]
+            deliverers = stacks.templates["app"]["Parameters"]["Deliverers"]["Default"]
+            # In a release there are twice as many deliverers for a moment.
+            delivering = 2 * deliverers * DELIVERER_CONNECTIONS
+            held = most * processes * gunicorn()["threads"] + delivering
             allowed = stacks.templates["data"]["Mappings"]["Sizes"][size]["Connections"]
             if held >= allowed:
                 yield f"{most} tasks of {family} hold {held} connections, {allowed} are allowed"
@@ -418,6 +459,16 @@ def metrics_are_as_documented(stacks: Stacks) -> Faults:
     for name, alarm in stacks.properties("AWS::CloudWatch::Alarm"):
         if not alarm["Namespace"].startswith("AWS/") and alarm["MetricName"] not in metrics:
             yield f"{name} watches {alarm['MetricName']}, which no filter makes"
+
+
+@rule
+def templates_fit(stacks: Stacks) -> Faults:
+    """Each template can be sent as `deploy` of guide.sh sends it: without its lines of comment."""
+    for name in NAMES:
+        text = stacks.texts.get(name) or (TEMPLATES / f"{name}.yaml").read_text()
+        lines = [line for line in text.splitlines(True) if not line.lstrip(" ").startswith("#")]
+        if (size := len("".join(lines).encode())) > TEMPLATE_BYTES:
+            yield f"{name} has {size} bytes"
 
 
 @rule

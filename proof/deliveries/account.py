@@ -1,4 +1,4 @@
-"""What a run knows by itself of its alerts and of what a receiver was told: no database is asked.
+"""What a run knows by itself of its alerts and of what a receiver got: no database is asked.
 
 Who writes notes when an alert can have changed, from before its commit to after it. A message must
 be of a state that the alert can have had when it was sent.
@@ -77,4 +77,4 @@ def wrong_in_the_end(
             last[one.alert["id"]] = max(last.get(one.alert["id"], (0, "")), said)
     for alert, changes in account.items():
         if last.get(alert, (0, "resolved"))[1] != changes[-1].status:
-            yield f"alert {alert} is {changes[-1].status}, told was {last.get(alert)}"
+            yield f"alert {alert} is {changes[-1].status}, the last message {last.get(alert)}"

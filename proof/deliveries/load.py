@@ -1,4 +1,4 @@
-"""Those who write: each has users of its own and notes when what changed."""
+"""Those who write: each writes for some users and notes when what changed."""
 
 from __future__ import annotations
 
@@ -8,22 +8,49 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, connection
+from django.db.models import F
 from django.utils import timezone
 
 from budget.engine import raise_custom_alert
-from budget.models import Alert, Transaction
-from budget.tests.people import category, spend
+from budget.models import Alert, Category, Endpoint, Threshold, Transaction, TransactionType
 from proof.deliveries.account import Change
 
-# Limits of a user, each of its own category; one of so many writes changes one of them.
+# Limits of a user, each of another category; one of so many writes changes one of them.
 LIMITS = 6
 TURN = 8
 # Seconds that a limit stays as it is, at least and at most: less and more than a message may age.
-LEAST, MOST = 0.2, 12.0
+LEAST, MOST = 0.2, 40.0
+
+
+def limit(user: User, name: str) -> None:
+    """A monthly limit of 100.00 for a category of this name."""
+    category = Category(user=user, name=name)
+    category.save()
+    amount = Decimal("100.00")
+    Threshold(
+        user=user, name=name, amount=amount, type="monthly", category=category, levels=[100]
+    ).save()
+
+
+def spend(user: User, name: str) -> None:
+    """Pass that limit today."""
+    Transaction(
+        user=user,
+        date=timezone.now().date(),
+        category=Category.objects.get(user=user, name=name),
+        amount=Decimal("120.00"),
+        type=TransactionType.objects.get(user=user, slug="expense"),
+    ).save()
+
+
+def behind() -> bool:
+    """Whether events wait to become deliveries."""
+    return Endpoint.objects.filter(seq__lt=F("user__ledger__event_seq")).exists()
 
 
 class Writer(threading.Thread):
@@ -57,8 +84,8 @@ class Writer(threading.Thread):
             connection.close()
 
     def turn(self, number: int) -> None:
-        """One write, of a limit whose time has come or of an alert of its own."""
-        user = self.users[number % len(self.users)]
+        """One write, of a limit whose time has come, or a custom alert."""
+        user = self.chance.choice(self.users)
         key = (user.pk, self.chance.randrange(LIMITS))
         if number % TURN == 0 and self.rests.get(key, 0.0) < time.monotonic():
             self.rests[key] = time.monotonic() + self.chance.uniform(LEAST, MOST)
@@ -72,8 +99,7 @@ class Writer(threading.Thread):
         begun = time.monotonic()
         row = self.open.get(key)
         if row is None:
-            today = str(timezone.now().date())
-            self.attempt(lambda: spend(user, "120.00", today, to=name))
+            self.attempt(lambda: spend(user, name))
         else:
             self.attempt(row.delete)
         # Read back: an answer can have been lost, and the write done.
@@ -82,7 +108,7 @@ class Writer(threading.Thread):
 
     def note(self, user: User, key: tuple[int, int], name: str, begun: float) -> None:
         self.open.pop(key, None)
-        if row := Transaction.objects.filter(user=user, category=category(user, name)).first():
+        if row := Transaction.objects.filter(user=user, category__name=name).first():
             self.open[key] = row
         for pk, status in Alert.objects.filter(user=user, threshold__name=name).values_list(
             "pk", "status"

@@ -73,6 +73,7 @@ def test_each_connects_as_the_role_that_it_needs() -> None:
         "clock": "financial_alerts_app",
         "migrate": "financial_alerts_owner",
         "roles": "alerts",
+        "deliver": "financial_alerts_app",
         "work": "financial_alerts_app",
     }
 

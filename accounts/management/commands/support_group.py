@@ -16,6 +16,8 @@ SEEN = {
         "alert",
         "alertevent",
         "category",
+        "delivery",
+        "endpoint",
         "import",
         "ledger",
         "profile",
@@ -30,7 +32,16 @@ SEEN = {
 # Corrections, each in the history with its values; and revoking a token, which is a change of it.
 CHANGED = {
     "accounts": ("apitoken",),
-    "budget": ("category", "import", "profile", "threshold", "transaction", "transactiontype"),
+    "budget": (
+        "category",
+        "delivery",
+        "endpoint",
+        "import",
+        "profile",
+        "threshold",
+        "transaction",
+        "transactiontype",
+    ),
 }
 # A lost second factor, and a session that somebody has left open.
 TAKEN_AWAY = {"mfa": ("authenticator",), "usersessions": ("usersession",)}
