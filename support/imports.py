@@ -148,7 +148,9 @@ class ImportAdmin(ReadOnlyAdmin[Import]):
                     self.log_change(request, found, "Undone.")
                 else:
                     asked = {question["key"] for question in found.questions}
-                    answers = {key: request.POST[key] for key in asked if request.POST.get(key)}
+                    # What may be several is parted by commas.
+                    sent = {key: ",".join(request.POST.getlist(key)) for key in asked}
+                    answers = {key: value for key, value in sent.items() if value}
                     tries = "try" in request.POST
                     start_again(found, answers, tries)
                     said = ", ".join(f"{key} {value}" for key, value in answers.items())

@@ -46,6 +46,9 @@ ACCOUNTS = Field(
 SHEET = Field(description="Which sheet of a workbook is meant.")
 CURRENCY = Field(description="Take the rows in this currency and leave out those in others.")
 ENCODING = Field(description="The encoding of a table, where the one that was found is wrong.")
+READING = Field(
+    description="Several of these in one, as they were asked: dates=day-first,decimal=point."
+)
 ACCOUNT = Field(
     description="The user's own name for the account. Answers are kept for the next file of it; "
     "without it, for the next file with such a name and header."
@@ -72,6 +75,7 @@ class ImportQuery(Query):
     sheet: Annotated[Words | None, SHEET] = None
     currency: Annotated[Words | None, CURRENCY] = None
     encoding: Annotated[Words | None, ENCODING] = None
+    reading: Annotated[Words | None, READING] = None
     account: Annotated[Words | None, ACCOUNT] = None
     mapping: Annotated[Mapping | None, AfterValidator(is_mapping), MAPPING] = None
     restore_deleted: Annotated[FlagInQuery, RESTORE] = False
@@ -97,6 +101,7 @@ class ImportBody(Body):
     sheet: Annotated[Words, SHEET] = ""
     currency: Annotated[Words, CURRENCY] = ""
     encoding: Annotated[Words, ENCODING] = ""
+    reading: Annotated[Words, READING] = ""
     account: Annotated[Words, ACCOUNT] = ""
     mapping: Annotated[Mapping, AfterValidator(is_mapping), MAPPING] = ""
     restore_deleted: Annotated[bool, RESTORE] = False

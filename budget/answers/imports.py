@@ -75,6 +75,7 @@ class ImportChoiceDict(TypedDict):
         "asks": "Which comes first in a date? Line 2 has '03/04/2018', and no date of the file "
         "tells.",
         "choices": [{"value": "day-first", "reading": "03/04/2018 is 3 April 2018"}],
+        "several": False,
     }
 )
 class ImportQuestionDict(TypedDict):
@@ -84,6 +85,9 @@ class ImportQuestionDict(TypedDict):
     asks: Annotated[str, Field(description="In words, with a real line of the file.")]
     choices: Annotated[
         list[ImportChoiceDict], Field(description="Without choices any text may be the answer.")
+    ]
+    several: Annotated[
+        bool, Field(description="Whether the answer may be several values, parted by commas.")
     ]
 
 

@@ -359,9 +359,7 @@ def store(work: Work, user: User, export: Export, used: dict[str, str]) -> None:
         return
     report = run(job, work.settle)
     with transaction.atomic():
-        ended = finish(record, export, report.outcome)
-        ended.report |= {"kept": used}
-        ended.save(update_fields=["report"])
+        ended = finish(record, export, report.outcome, used)
         ImportPart.objects.filter(user_id=user.pk, imported=ended).delete()
 
 
@@ -394,6 +392,7 @@ def ask(work: Work, questions: Sequence[Question]) -> None:
             "choices": [
                 {"value": choice.value, "reading": choice.reading} for choice in question.choices
             ],
+            "several": question.several,
         }
         for question in questions
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from budget.imports.reading import Hints, Unclear
+from budget.imports.reading import ONCE, Hints, Unclear, spread
 from budget.imports.understand import Export, read_export
 from budget.models import ImportAnswer
 from lib.text import fold
@@ -53,8 +53,9 @@ def answers_of(user_id: int, account: str) -> dict[str, str]:
 
 def keep(user_id: int, account: str, answers: Mapping[str, str]) -> None:
     """Keep answers for the next file of the account; the newest counts."""
-    if answers:
-        both = {**answers_of(user_id, account), **answers}
+    lasting = {key: value for key, value in spread(answers).items() if key not in ONCE}
+    if lasting:
+        both = {**answers_of(user_id, account), **lasting}
         ImportAnswer.objects.update_or_create(
             user_id=user_id,
             account=account,
@@ -70,20 +71,15 @@ def read_with(
     Raises as read_export() does, and Unclear with what is still open.
     """
     used: dict[str, str] = {}
+    said = spread(hints.answers)
     while True:
         try:
-            answers = {**used, **hints.answers}
-            return read_export(path, replace(hints, answers=answers), currency), used
+            return read_export(path, replace(hints, answers=used | said), currency), used
         except Unclear as error:
             more = {
-                question.key: known[question.key]
-                for question in error.questions
-                if question.key in known
-                and question.key not in used
-                and (
-                    not question.choices
-                    or known[question.key] in {c.value for c in question.choices}
-                )
+                each.key: known[each.key]
+                for each in error.single
+                if each.key in known and each.key not in used and each.allows(known[each.key])
             }
             if not more:
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,8 +166,9 @@ def begin(user_id: int, file: Path, options: dict[str, Any], rows: int) -> Impor
     )
 
 
-def finish(record: Record, export: Export, outcome: Outcome) -> Import:
-    """Keep the end of an import that has stored its rows. Raises Lost."""
+def finish(record: Record, export: Export, outcome: Outcome, kept: Mapping[str, str]) -> Import:
+    """Keep the end of an import that has stored its rows. kept: the answers from earlier files that
+    it was read by. Raises Lost."""
     found = record.mine().first()
     if found is None:
         raise Lost
@@ -183,7 +184,7 @@ def finish(record: Record, export: Export, outcome: Outcome) -> Import:
         "stored": found.stored,
         "present": max(0, rows - found.stored - updated - deleted),
     }
-    found.report = counts | read_as(export) | told
+    found.report = counts | read_as(export) | told | {"kept": dict(kept)}
     found.format, found.rows, found.settled = export.title[:FORMAT_LENGTH], rows, rows
     return close(found, ImportState.DONE)
 

@@ -21,7 +21,7 @@ from budget.imports.detect.layout import detect
 from budget.imports.formats import camt, coda, excel, mt940, norma43, ofx, own, qif
 from budget.imports.mapped import MappedReader
 from budget.imports.mapping import Mapping as Layout
-from budget.imports.reading import Choice, Hints, Question, Reading, Unclear
+from budget.imports.reading import Choice, Hints, Question, Reading, Unclear, spread
 from budget.imports.rows import MOST_BAD, BadFile, BadLine, Item, LeftOut, Note, ParsedRow
 from budget.imports.spool import Spool
 
@@ -148,6 +148,7 @@ def read_export(path: Path, hints: Hints | None = None, currency: str | None = N
     Raises OSError, BadFile with the first hundred bad lines, and Unclear with what is to be asked.
     """
     hints = hints or Hints()
+    hints = replace(hints, answers=spread(hints.answers))
     reading = understand(path, hints)
     rows = Spool(reading.prefix)
     bad: list[BadLine] = []

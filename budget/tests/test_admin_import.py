@@ -44,7 +44,7 @@ class AdminImportTestCase(TestCase):
     def page(self, found: Import) -> str:
         return self.client.get(page_url(Import, found.pk)).content.decode()
 
-    def press(self, found: Import, **fields: str) -> str:
+    def press(self, found: Import, **fields: str | list[str]) -> str:
         """Press a button of the page, let a worker do what it means, and show the next page."""
         answer = self.client.post(page_url(Import, found.pk), fields, follow=True)
         told = answer.content.decode()
@@ -69,6 +69,20 @@ class AdminImportTestCase(TestCase):
         words = [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
         self.assertEqual(words, ["Handed in.", "Stored.", "Undone."])
         self.assertIn(f"(user {self.alice.pk})", LogEntry.objects.latest("pk").object_repr)
+
+    def test_several_accounts_of_a_journal_can_be_the_customer_s(self) -> None:
+        rows = "".join(
+            f"2024-03-1{n},{n},{own},-5.00,Shop\n2024-03-1{n},{n},Food,5.00,Shop\n"
+            for n, own in enumerate(('"Bank, joint"', "Cash"), 3)
+        )
+        found = self.hand_in(f"Date,Entry,Account,Amount,Text\n{rows}".encode())
+        self.assertInHTML(
+            '<label><input type="checkbox" name="accounts" value="Cash"> Cash: 1 line, such as '
+            "line 4: 2024-03-14, 4, Cash, -5.00, Shop</label>",
+            self.page(found),
+        )
+        self.press(found, store="Store", accounts=['"Bank, joint"', "Cash"])
+        self.assertEqual((found.state, found.stored), (ImportState.DONE, 2))
 
     def test_a_question_is_answered_and_the_answer_logged(self) -> None:
         found = self.hand_in(UNCLEAR)

@@ -108,6 +108,21 @@ class ImportTestCase(ApiTestCase):
             (later["state"], later["report"]["kept"]), ("done", {"dates": "day-first"})
         )
 
+    def test_two_things_that_are_open_are_one_question(self) -> None:
+        card = UNCLEAR.replace(b",-", b",")
+        found = self.send(card, "dry_run=true&name=bank.csv", status=200)
+        (question,) = found["questions"]
+        values = [choice["value"] for choice in question["choices"]]
+        self.assertEqual((question["key"], len(values)), ("reading", 4))
+        self.patch(f"{PATH}/{found['id']}", {"reading": values[1]})
+        report = self.now(found)["report"]
+        self.assertEqual(
+            (report["date_from"], report["types"][0]["type"]), ("2024-04-03", "expense")
+        )
+        later = self.now(self.send(card.replace(b"2024", b"2025"), "name=bank.csv"))
+        kept = {"dates": "day-first", "signs": "spent-is-positive"}
+        self.assertEqual((later["state"], later["report"]["kept"]), ("done", kept))
+
     def test_a_file_that_cannot_be_read_names_its_lines(self) -> None:
         bad = CLEAR.replace(b"-12.50", b"twelve")
         found = self.send(bad, "dry_run=true", status=422)

@@ -46,6 +46,85 @@ def test_a_question_names_its_options_with_both_readings(tmp_path: Path) -> None
     assert str(Transaction.objects.order_by("id")[0].date) == "2024-03-04"
 
 
+# A card whose days and signs are both open.
+CARD = "Date,Description,Amount\n03/04/2024,Shop,12.50\n05/04/2024,Bar,1.00\n"
+
+
+def test_two_things_that_are_open_are_one_question(tmp_path: Path) -> None:
+    assert refused(tmp_path, CARD).splitlines() == [
+        "export.csv: 1 question first; nothing was stored.",
+        "Which comes first in a date? Line 2 has '03/04/2024', and no date of the file tells. "
+        "Does an amount above zero mean money spent, as on many cards? Line 2: 03/04/2024, Shop, "
+        "12.50",
+        "  --reading dates=day-first,signs=spent-is-negative    "
+        "03/04/2024 is 3 April 2024; 12.50 is 12.50 that came in",
+        "  --reading dates=day-first,signs=spent-is-positive    "
+        "03/04/2024 is 3 April 2024; 12.50 is 12.50 spent",
+        "  --reading dates=month-first,signs=spent-is-negative  "
+        "03/04/2024 is 4 March 2024; 12.50 is 12.50 that came in",
+        "  --reading dates=month-first,signs=spent-is-positive  "
+        "03/04/2024 is 4 March 2024; 12.50 is 12.50 spent",
+        "The same command with such an option goes on.",
+    ]
+    load(tmp_path, CARD, reading="dates=month-first,signs=spent-is-positive")
+    first = Transaction.objects.order_by("id")[0]
+    assert (str(first.date), first.type.slug) == ("2024-03-04", "expense")
+
+
+def test_each_thing_that_is_open_can_be_said_by_itself(tmp_path: Path) -> None:
+    assert "  --signs spent-is-positive  " in refused(tmp_path, CARD, dates="day-first")
+    load(tmp_path, CARD, dates="day-first", signs="spent-is-positive")
+    said = refused(tmp_path, CARD, reading="day-first")
+    assert "--reading day-first: it is such as dates=day-first" in said
+
+
+def test_an_answer_is_kept_for_the_next_file_of_the_account(tmp_path: Path) -> None:
+    assert "Answers:" not in load(tmp_path, CARD, dates="day-first", signs="spent-is-positive")
+    said = load(tmp_path, CARD.replace("2024", "2025"))
+    kept = "--dates day-first --signs spent-is-positive, as for an earlier file of the account"
+    assert f"Answers:     {kept}" in said
+    assert [str(row.date) for row in Transaction.objects.order_by("-id")[:1]] == ["2025-04-05"]
+    # What is said now counts, and another user was never asked.
+    said = load(tmp_path, CARD.replace("2024", "2023"), dates="month-first", dry_run=True)
+    assert "2023-03-04 to 2023-05-04" in said
+    make_user("charlie")
+    assert "1 question first" in refused(tmp_path, CARD, user="charlie")
+
+
+def test_an_account_that_is_named_has_its_answers_whatever_the_file_is_called(
+    tmp_path: Path,
+) -> None:
+    load(tmp_path, UNCLEAR, dates="day-first", account="Main", dry_run=True)
+    assert "1 question first" in refused(tmp_path, UNCLEAR, account="Main")
+    load(tmp_path, UNCLEAR, dates="day-first", account="Main")
+    other = tmp_path / "other"
+    other.mkdir()
+    assert "--dates day-first" in load(other, f"Bank\n{UNCLEAR}", account="main")
+    assert "1 question first" in refused(other, f"Bank\n{UNCLEAR}")
+
+
+def test_the_year_of_a_file_is_not_that_of_the_next(tmp_path: Path) -> None:
+    content = "Date,Description,Amount\n13.01.,Shop,-12.50\n14.01.,Bar,-1.00\n"
+    load(tmp_path, content, year="2024")
+    assert "In which year is the newest row?" in refused(tmp_path, content)
+
+
+JOURNAL = (
+    "Date,Entry,Account,Amount,Text\n"
+    '2024-03-13,1,"Bank, joint",-5.00,Shop\n2024-03-13,1,Food,5.00,Shop\n'
+    '2024-03-14,2,"Bank, joint",-7.00,Bar\n2024-03-14,2,Food,7.00,Bar\n'
+)
+
+
+def test_several_names_are_one_answer_and_kept(tmp_path: Path) -> None:
+    said = refused(tmp_path, JOURNAL)
+    assert "  --accounts '\"Bank, joint\"'  2 lines, such as line 2: " in said
+    load(tmp_path, JOURNAL, accounts='"Bank, joint"')
+    said = load(tmp_path, JOURNAL.replace("2024", "2025"))
+    assert "Answers:     --accounts '\"Bank, joint\"'" in said
+    assert "2 expense 12.00" in said
+
+
 def test_the_mapping_that_was_found_is_printed_and_nothing_stored(tmp_path: Path) -> None:
     text = load(tmp_path, UNCLEAR, dates="day-first", show_mapping=True)
     mapping = tmp_path / "bank.toml"

@@ -7,7 +7,6 @@ found here can be shown, kept and changed.
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import blake2b
@@ -43,7 +42,7 @@ from budget.imports.detect.years import newest, since_when, year_before
 from budget.imports.formats.statement import BILL_PAID
 from budget.imports.mapped import MappedReader
 from budget.imports.mapping import Mapping, checked_encoding
-from budget.imports.reading import Choice, Hints, Question, Reading, Unclear
+from budget.imports.reading import Choice, Hints, Question, Reading, Unclear, joined, parts_of
 from budget.imports.rows import BadFile, BadLine, Note
 from budget.imports.values import AmountStyle, is_blank, listed, parse_date, same_day, shown
 from lib.text import fold
@@ -619,14 +618,14 @@ def ask_flags(draft: Draft, flags: Column, amount: Column) -> None:
             if word in flags.values and word not in examples:
                 row = f"line {line}: {', '.join(cell for cell in cells if cell)}"
                 examples[word] = row[:160]
-        choices = tuple(Choice(quoted(word), row) for word, row in examples.items())
+        choices = tuple(Choice(joined([word]), row) for word, row in examples.items())
         asks = (
             f"Which of {listed(list(flags.values))} in column {flags.place + 1} stand for money "
             "that comes in? (several are parted by commas; the others are spent)"
         )
-        draft.questions.append(Question("money-in", asks, choices))
+        draft.questions.append(Question("money-in", asks, choices, several=True))
         return
-    words = {fold(word) for word in said.split(",")}
+    words = set(map(fold, parts_of(said)))
     unknown = words - set(map(fold, flags.values))
     if unknown:
         has = f"column {flags.place + 1} has {listed(list(flags.values))}"
@@ -709,25 +708,21 @@ def put_journal(
         for name, rows in lines.items():
             line, cells = rows[0]
             shows = ", ".join(cell for cell in cells if cell)[:120]
-            choices.append(Choice(quoted(name), f"{len(rows)} lines, such as line {line}: {shows}"))
+            count = "1 line" if len(rows) == 1 else f"{len(rows)} lines"
+            choices.append(Choice(joined([name]), f"{count}, such as line {line}: {shows}"))
         asks = (
             "Each entry has a line for every account that it touches. Which accounts are your own, "
             "such as a bank account or cash? (several are parted by commas)"
         )
-        draft.questions.append(Question("accounts", asks, tuple(choices)))
+        draft.questions.append(Question("accounts", asks, tuple(choices), several=True))
         return
-    own = [name.strip() for name in said.split(",") if name.strip()]
+    own = parts_of(said)
     unknown = [name for name in own if fold(name) not in map(fold, lines)]
     if unknown or not own:
         raise BadFile([BadLine(1, f"--accounts {said}: the file has {listed(list(lines))}")])
     journal = {"entry": draft.name(entry), "account": draft.name(account), "own": own}
     draft.tables["journal"] = journal
     draft.put("amount", positive="income", negative="expense")
-
-
-def quoted(text: str) -> str:
-    """A text as a shell takes it."""
-    return shlex.quote(text)
 
 
 def sign_question(draft: Draft, amount: Column, style: AmountStyle) -> Question:

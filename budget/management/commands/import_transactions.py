@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,12 +33,12 @@ from budget.imports import (
     Report,
     Unclear,
     read_budget,
-    read_export,
     read_mapping,
     rehearse,
     run,
     text_of,
 )
+from budget.imports.kept import account_of, answers_of, keep, read_with
 from budget.imports.owner import currency_of, zone_of
 from budget.imports.record import Lost, Record, begin, finish
 from budget.imports.run import Progress, make_ready
@@ -83,6 +84,13 @@ class Command(BaseCommand):
         for key, (shape, decides) in QUESTIONS.items():
             parser.add_argument(f"--{key}", metavar=shape, help=decides)
         parser.add_argument(
+            "--account",
+            default="",
+            metavar="NAME",
+            help="what you call the account: answers are kept for its next file (default: known by "
+            "the file's name and header)",
+        )
+        parser.add_argument(
             "--create-user", action="store_true", help="make the user, without a password, if new"
         )
         parser.add_argument(
@@ -115,21 +123,25 @@ class Command(BaseCommand):
         user = find_user(options["user"], options["create_user"])
         said = {key: options.get(key.replace("-", "_")) for key in QUESTIONS}
         answers = {key: value for key, value in said.items() if value is not None}
-        source = Source(options["file"], options["mapping"], answers, user)
-        export, budget = read_files(source, options["budget"])
+        source = Source(options["file"], options["mapping"], answers, user, options["account"])
+        found, budget = read_files(source, options["budget"])
+        export = found.export
         if options["show_mapping"]:
             return mapping_of(options["file"].name, export)
         restoring = options["restore_deleted"]
         job = Job(user, export.rows, budget, options["chunk_size"], restoring, export.currency)
         is_new = job.makes_user
         before = "" if is_new else user.profile.currency
-        keeping = None if options["dry_run"] else Keeping(job, export, source)
+        keeping = None if options["dry_run"] else Keeping(job, found, source)
         report = perform(job, keeping, options["file"].name)
         lines = [f"{options['file'].name}: {export.title}{dates(export)}"]
         if is_new:
             lines.append(f"User:        {user.username} is new and has no password")
         if export.currency not in ("", before):
             lines.append(f"Currency:    {export.currency} is the currency of {user.username} now")
+        if found.used:
+            said = " ".join(f"--{key} {shlex.quote(value)}" for key, value in found.used.items())
+            lines.append(f"Answers:     {said}, as for an earlier file of the account")
         lines += readings(export, SHOWN if options["dry_run"] else 0)
         lines += summary(export, report)
         if keeping is None:
@@ -164,17 +176,36 @@ def mapping_of(name: str, export: Export) -> str:
 
 
 @dataclass(frozen=True)
+class Found:
+    """A file that was read. account: see account_of(). used: answers from earlier files of it."""
+
+    export: Export
+    account: str
+    used: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Source:
-    """The file to import, and what is known beside it."""
+    """The file to import, and what is said beside it. account: what it is called, or ""."""
 
     file: Path
     mapping: Path | None
     answers: dict[str, str]
     user: User
+    account: str = ""
 
-    def read(self, path: Path, mapping: Mapping | None) -> Export:
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was said beside the file, as the API has it."""
+        said = {key.replace("-", "_"): value for key, value in self.answers.items()}
+        return said | ({"account": self.account} if self.account else {})
+
+    def read(self, path: Path, mapping: Mapping | None) -> Found:
         hints = Hints(zone_of(self.user), self.answers, mapping)
-        return read_export(path, hints, currency_of(self.user))
+        account = account_of(path, path.name, self.account)
+        known = {} if self.user._state.adding else answers_of(self.user.pk, account)
+        export, used = read_with(path, hints, currency_of(self.user), known)
+        return Found(export, account, used)
 
 
 @dataclass
@@ -202,7 +233,7 @@ class Problems:
         return "\n".join(lines)
 
 
-def read_files(source: Source, budget: Path | None) -> tuple[Export, list[BudgetLine]]:
+def read_files(source: Source, budget: Path | None) -> tuple[Found, list[BudgetLine]]:
     """Read all files.
 
     Raises CommandError with the bad lines and the bad keys of the mapping, or with what is to be
@@ -210,16 +241,16 @@ def read_files(source: Source, budget: Path | None) -> tuple[Export, list[Budget
     """
     problems = Problems()
     mapping = reading(source.mapping, read_mapping, problems) if source.mapping else None
-    export = None
+    found = None
     if mapping or not source.mapping:
         try:
-            export = reading(source.file, lambda path: source.read(path, mapping), problems)
+            found = reading(source.file, lambda path: source.read(path, mapping), problems)
         except Unclear as error:
             raise CommandError(asking(source.file.name, error)) from None
     lines = reading(budget, read_budget, problems) if budget else []
-    if export is None or lines is None:
+    if found is None or lines is None:
         raise CommandError(str(problems))
-    return export, lines
+    return found, lines
 
 
 def asking(name: str, error: Unclear) -> str:
@@ -251,7 +282,7 @@ class Keeping:
     """An import for good, which is kept as a row. number: its id, once it has begun."""
 
     job: Job
-    export: Export
+    found: Found
     source: Source
     number: int | None = None
 
@@ -259,21 +290,22 @@ class Keeping:
         """Import. Raises as run() does, and Lost where somebody has undone what was stored."""
         job = self.job
         make_ready(job)
-        options = {**self.source.answers, **({"restore_deleted": True} if job.restoring else {})}
-        found = begin(job.user.pk, self.source.file, options, len(job.rows))
-        record = Record(job.user.pk, found.pk)
-        self.number = found.pk
+        options = self.source.options | ({"restore_deleted": True} if job.restoring else {})
+        begun = begin(job.user.pk, self.source.file, options, len(job.rows))
+        record = Record(job.user.pk, begun.pk)
+        self.number = begun.pk
 
         def settle(rows: int) -> None:
             record.settle(rows)
             progress(rows)
 
         try:
-            report = run(replace(job, import_id=found.pk, note=record.note), settle)
+            report = run(replace(job, import_id=begun.pk, note=record.note), settle)
         except BaseException as error:
             record.fail(str(error) or "It was interrupted.")
             raise
-        finish(record, self.export, report.outcome)
+        finish(record, self.found.export, report.outcome, self.found.used)
+        keep(job.user.pk, self.found.account, self.source.answers)
         return report
 
 
