@@ -22,7 +22,7 @@ from budget.imports.csv_table import (
     read_header,
     read_records,
 )
-from budget.imports.detect.table import is_amount
+from budget.imports.detect.table import filled, is_amount
 from budget.imports.detect.words import (
     PENDING_WORDS,
     SIGNS,
@@ -91,7 +91,7 @@ class MappedReader:
         """The entries of a journal that touch no accounts but the user's own."""
         is_inner: dict[str, bool] = {}
         with open_text(path, dialect.encoding) as text:
-            for record in read_records(text, dialect):
+            for record in table.complete(read_records(text, dialect)):
                 if not isinstance(record, BadLine):
                     entry, is_own = Line(table, *record).entry()
                     is_inner[entry] = is_inner.get(entry, True) and is_own
@@ -137,7 +137,7 @@ class Table:
         self.least = named
         self.width = max(named, min(mapping.highest_number, self.columns))
         self.leaves_out = mapping.file.other_lines == "leave_out"
-        self.continues = mapping.file.next_line == "description"
+        self.next_line = mapping.file.next_line
         if self.leaves_out:
             self.width = max(self.width, self.columns)
         self.width = max(self.width, mapping.file.columns)
@@ -177,13 +177,36 @@ class Table:
     def rows(self, records: Iterator[Record | BadLine]) -> Iterator[Item]:
         """What each record says."""
         known: dict[tuple[str, str], ParsedRow] = {}
-        for record in self.whole(records) if self.continues else records:
+        for record in self.complete(records):
             if isinstance(record, BadLine):
                 yield record
                 continue
             for row in Line(self, *record).read():
                 yield self.unrepeated(row, known) if isinstance(row, ParsedRow) else row
         yield from self.notes()
+
+    def complete(self, records: Iterator[Record | BadLine]) -> Iterator[Record | BadLine]:
+        """The records, each with what the lines around it say of it."""
+        if self.next_line == "description":
+            return self.whole(records)
+        return self.with_entries(records) if self.next_line == "entry" else records
+
+    def with_entries(self, records: Iterator[Record | BadLine]) -> Iterator[Record | BadLine]:
+        """The records; one without a day has what the entry before says of all its lines."""
+        columns, journal = self.mapping.columns, self.mapping.journal
+        names = [columns.date, *columns.description, columns.currency, columns.external_id]
+        names += [journal.entry] if journal else []
+        places = [self.places[name] for name in names if name is not None]
+        before: list[str] = []
+        for record in records:
+            if not isinstance(record, BadLine):
+                line, cells = record
+                at = self.places[columns.date]
+                if at < len(cells) and cells[at].strip():
+                    before = cells
+                elif before:
+                    record = line, filled(cells, before, places)
+            yield record
 
     def whole(self, records: Iterator[Record | BadLine]) -> Iterator[Record | BadLine]:
         """The records, each with the lines that go on with its description."""

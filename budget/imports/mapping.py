@@ -163,7 +163,8 @@ class FileSection(Section):
     other_lines: what to do with lines that are no movements, such as totals and footers. quotes:
     whether a quote within a quoted cell must be doubled, and whether lines are quoted as a whole.
     columns: how many a row has, where that is more than the header. next_line: what a line with
-    nothing but a text says; a line like any other, or more of the description of the one before.
+    nothing but a text says: a line like any other, or more of the description of the one before.
+    Of a journal, entry: a line without a day is a further one of the entry before.
     """
 
     encoding: Annotated[str, AfterValidator(checked_encoding)] = "utf-8"
@@ -174,7 +175,7 @@ class FileSection(Section):
     quotes: Literal["doubled", "any", "lines"] = "doubled"
     columns: Annotated[int, Field(ge=0, le=MOST_COLUMNS)] = 0
     other_lines: Literal["refuse", "leave_out"] = "refuse"
-    next_line: Literal["own", "description"] = "own"
+    next_line: Literal["own", "description", "entry"] = "own"
 
 
 class ColumnsSection(Section):

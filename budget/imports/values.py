@@ -30,6 +30,9 @@ SAME_SIGNS = str.maketrans(
     | {"\u2019": "'"}
 )
 DASHES = frozenset({"-", "--", "\u2010", "\u2013", "\u2014", "\u2212"})
+# Years of Japan, by the emperor: the year before the first of each.
+ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "R": 2018, "H": 1988, "S": 1925}
+ERA = re.compile(r"(令和|平成|昭和|[RHS])([0-9]{1,2}|元)(?=[年./])")
 OTHER_DIGIT = re.compile(r"[^\D0-9]")
 LETTERS = re.compile(r"[^\W\d_]{3,}")
 # Names of months and what banks make of them, by number; those of English are there as well.
@@ -38,29 +41,46 @@ MONTHS = {
     for number, names in enumerate(
         (
             "january jan januar jän jänner januari janvier janv enero ene gennaio gen styczeń sty "
-            "stycznia janeiro leden led ledna sausio tammikuu tammi янв января",
+            "stycznia janeiro leden led ledna sausio tammikuu tammikuuta tammi янв января januára "
+            "ocak oca ianuarie ian jaanuar jaan janvāris janúar январь січня січень ιανουαρίου "
+            "gener január",
             "february feb februar februari febrero febbraio février févr fév fevr luty lut lutego "
-            "fevereiro fev únor úno února vasario helmikuu helmi фев февраля",
-            "march mar märz mär mrz maart mrt mars marzo marzec marca março březen bře března kovo "
-            "maaliskuu maalis мар марта",
+            "fevereiro fev únor úno února vasario helmikuu helmikuuta helmi фев февраля februára "
+            "şubat şub februarie veebruar veebr februāris febrúar февраль лютого лютий "
+            "φεβρουαρίου febrer február",
+            "march mar märz mär mrz maart mrt mars marts marzo marzec marca março březen bře "
+            "března kovo maaliskuu maaliskuuta maalis мар марта mart martie märts mets március "
+            "márc март березня березень μαρτίου març marec",
             "april apr avril avr abril abr aprile kwiecień kwi kwietnia duben dub dubna balandžio "
-            "huhtikuu huhti апр апреля",
-            "may mai mei mayo maggio mag maj maja maio květen kvě května gegužės toukokuu touko "
-            "май мая",
+            "huhtikuu huhtikuuta huhti апр апреля nisan nis aprilie aprill aprīlis apríl április "
+            "ápr апрель квітня квітень απριλίου apríla",
+            "may mai mei mayo maggio mag maj maja maio květen kvě května gegužės toukokuu "
+            "toukokuuta touko май мая may\u0131s mayis maijs maí május máj травня "
+            "травень μαΐου mája",
             "june jun juni juin junio giugno giu czerwiec cze czerwca junho červen čvn června "
-            "birželio kesäkuu kesä июн июня",
+            "birželio kesäkuu kesäkuuta kesä июн июня haziran haz iunie iun juuni jūnijs júní "
+            "június jún июнь червня червень ιουνίου júna",
             "july jul juli juillet juil julio luglio lug lipiec lip lipca julho červenec čvc "
-            "července liepos heinäkuu heinä июл июля",
-            "august aug août aou agosto ago augustus augusti sierpień sie sierpnia srpen srp srpna "
-            "rugpjūčio elokuu elo авг августа",
+            "července liepos heinäkuu heinäkuuta heinä июл июля temmuz tem iulie iul juuli jūlijs "
+            "júlí július júl июль липня липень ιουλίου júla",
+            "august aug août aou agosto ago augustus augusti sierpień sie sierpnia srpen srp "
+            "srpna rugpjūčio elokuu elokuuta elo авг августа ağustos ağu augusts ágúst augusztus "
+            "август серпня серпень αυγούστου augusta",
             "september sep sept septembre septiembre settembre set wrzesień wrz września setembro "
-            "září zář rugsėjo syyskuu syys сен сентября",
+            "září zář rugsėjo syyskuu syyskuuta syys сен сентября eylül eyl septembrie septembris "
+            "szeptember szept сентябрь вересня вересень σεπτεμβρίου septembra",
             "october oct oktober okt octobre octubre ottobre ott październik paź października "
-            "outubro out říjen říj října spalio lokakuu loka окт октября",
+            "outubro out říjen říj října spalio lokakuu lokakuuta loka окт октября ekim eki "
+            "octombrie oktoober oktobris október октябрь жовтня жовтень οκτωβρίου októbra",
             "november nov novembre noviembre listopad lis listopada novembro listopadu lapkričio "
-            "marraskuu marras ноя ноября",
+            "marraskuu marraskuuta marras ноя ноября kas\u0131m kas noiembrie noi "
+            "novembris nóvember "
+            "ноябрь листопада νοεμβρίου novembra",
             "december dec dezember dez décembre déc diciembre dic dicembre grudzień gru grudnia "
-            "dezembro prosinec pro prosince gruodžio joulukuu joulu дек декабря",
+            "dezembro prosinec pro prosince gruodžio joulukuu joulukuuta joulu дек декабря "
+            "desember des aral\u0131k ara decembrie detsember dets decembris "
+            "декабрь грудня грудень "
+            "δεκεμβρίου decembra",
         ),
         1,
     )
@@ -244,6 +264,7 @@ def day_by(form: str, text: str, zone: ZoneInfo | None, since: date | None = Non
     """The day that one format reads; None where it does not fit."""
     if not has_year(form):
         return day_since(form, text, since) if since else None
+    text = western(text)
     if "%b" in form or "%B" in form:
         text = in_english(text, form)
     if not text.isascii() and OTHER_DIGIT.search(text):  # strptime takes the digits of any script
@@ -261,6 +282,14 @@ def day_by(form: str, text: str, zone: ZoneInfo | None, since: date | None = Non
         return found.astimezone(zone).date()
     except OverflowError:  # in the years 1 and 9999, which no row can have
         return found.date()
+
+
+def western(text: str) -> str:
+    """A day whose year is counted as in Japan, with the year as elsewhere: R6.3.15 is 2024.3.15."""
+    if not (match := ERA.match(text)):
+        return text
+    number = 1 if match[2] == "元" else int(match[2])
+    return f"{ERAS[match[1]] + number}{text[match.end() :]}"
 
 
 def day_since(form: str, text: str, since: date) -> date | None:

@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 from itertools import combinations
 
-from budget.imports.values import day_by
+from budget.imports.values import day_by, western
 from budget.judge.periods import MAX_DATE, MIN_DATE
 
 # An order of the parts, and what a person calls it.
@@ -38,7 +38,9 @@ DAY_FIRST = re.compile(
     r"([0-9]{4}|[0-9]{2})"
 )
 MONTH_FIRST = re.compile(r"([^\W\d_]+)(\.? ?[-/ ]?)([0-9]{1,2})(,? ?[-/ ]?)([0-9]{4})")
-YEAR_FIRST = re.compile(r"([0-9]{4})([-/ ])([^\W\d_]+)([-/ ])([0-9]{1,2})")
+YEAR_FIRST = re.compile(
+    r"([0-9]{4})( m\. |\. |[-/ ])([^\W\d_]+)(\.? |[-/])([0-9]{1,2})(\.?(?: d\.)?)"
+)
 JAPANESE = re.compile(r"[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日")
 
 
@@ -60,6 +62,7 @@ def escaped(text: str) -> str:
 
 def formats_of(text: str) -> Iterator[tuple[str, str]]:
     """Each order by which a text may be a date, with the format of strptime that reads it so."""
+    text = western(text)
     if weekday := WEEKDAY.match(text):
         for order, form in formats_of(text[weekday.end() :]):
             yield order, f"{'%A' if weekday['whole'] else '%a'}{weekday['gap']}{form}"
@@ -125,9 +128,9 @@ def formats_of_day(text: str) -> Iterator[tuple[str, str]]:
         for name in ("%b", "%B"):
             yield "mdy", f"{name}{one}%d{two}%Y"
     elif match := YEAR_FIRST.fullmatch(text):
-        _, one, _, two, _ = match.groups()
+        _, one, _, two, _, end = match.groups()
         for name in ("%b", "%B"):
-            yield "ymd", f"%Y{one}{name}{two}%d"
+            yield "ymd", f"%Y{one}{name}{two}%d{end}"
 
 
 def short_formats_of(text: str) -> Iterator[tuple[str, str]]:

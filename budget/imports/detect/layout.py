@@ -20,7 +20,14 @@ from budget.imports.detect.asking import answer, choose_dates, choose_decimal
 from budget.imports.detect.dates import SOME_YEAR, Dates, is_date, is_short_date
 from budget.imports.detect.encoding import find_encoding
 from budget.imports.detect.programs import Known, find_program, teach
-from budget.imports.detect.signs import fee_sign, runs, signs_of, texts_of, told_signs
+from budget.imports.detect.signs import (
+    fee_sign,
+    is_card_statement,
+    runs,
+    signs_of,
+    texts_of,
+    told_signs,
+)
 from budget.imports.detect.table import (
     Column,
     Table,
@@ -132,6 +139,8 @@ def understand(path: Path, hints: Hints, encoding: str) -> Mapping | None:
     day, money = find_day(draft), find_money(draft)
     dates, amounts = evidence(path, table, day, money)
     formats, order = choose_dates(dates, with_zone(draft))
+    if order and draft.known and draft.known.dates in {choice.value for choice in order.choices}:
+        formats, order = choose_dates(dates, said_of_dates(hints, draft.known.dates))
     marks, mark = choose_decimal(amounts, hints)
     draft.questions += [question for question in (order, mark) if question]
     put_file(draft)
@@ -195,7 +204,12 @@ def with_zone(draft: Draft) -> Hints:
     cells = {cell.upper() for column in draft.table.columns for cell in column.values}
     if known is None or not cells & set(known.american) or "dates" in draft.hints.answers:
         return draft.hints
-    return replace(draft.hints, answers={**draft.hints.answers, "dates": "month-first"})
+    return said_of_dates(draft.hints, "month-first")
+
+
+def said_of_dates(hints: Hints, order: str) -> Hints:
+    """The hints, as if somebody had said in which order the parts of a date are."""
+    return replace(hints, answers={**hints.answers, "dates": order})
 
 
 def with_quotes(path: Path, table: Table) -> Dialect:
@@ -240,6 +254,8 @@ def put_file(draft: Draft) -> None:
         header=draft.table.header is not None,
         other_lines="leave_out",
     )
+    if draft.table.has_entries:
+        draft.put("file", next_line="entry")
     header = draft.table.header
     if header and draft.table.width > len(header[1]):
         draft.put("file", columns=draft.table.width)
@@ -345,6 +361,9 @@ def sides(draft: Draft, one: Column, two: Column, balances: list[Column]) -> Mon
                 balance.role = "balance"
                 return Money(debit=debit, credit=credit)
     for debit, credit in ((one, two), (two, one)):
+        if is_below(debit) and not credit.has_sign:
+            return Money(debit=debit, credit=credit)
+    for debit, credit in ((one, two), (two, one)):
         if signs_of(texts_of(draft.table), WAGES, credit.numbers):
             return Money(debit=debit, credit=credit)
     said = draft.hints.answers.get("money-in")
@@ -364,6 +383,12 @@ def sides(draft: Draft, one: Column, two: Column, balances: list[Column]) -> Mon
         raise BadFile([BadLine(1, f"--money-in {said}: it can be {' or '.join(choices)} here")])
     credit = choices[said]
     return Money(debit=two if credit is one else one, credit=credit)
+
+
+def is_below(column: Column) -> bool:
+    """Whether all amounts of a column are below zero."""
+    found = [number for number in column.numbers if number]
+    return bool(found) and all(number < 0 for number in found)
 
 
 def has_cell(table: Table, record: Record, column: Column) -> bool:
@@ -647,7 +672,9 @@ def put_signs(draft: Draft, amount: Column, style: AmountStyle) -> None:
     if way == "card":
         draft.put("amount", positive="expense", negative="refund")
         put_bill(draft, amount)
-    elif any(plain(cell) == "sale" for c in draft.table.named("side") for cell in c.values):
+    elif is_card_statement(draft.table) or any(
+        plain(cell) == "sale" for c in draft.table.named("side") for cell in c.values
+    ):
         # A card whose sales are negative: what comes back is no income.
         draft.put("amount", positive="refund", negative="expense")
         put_bill(draft, amount, back="positive")
@@ -659,7 +686,11 @@ def put_bill(
     draft: Draft, amount: Column, side: Column | None = None, back: str = "negative"
 ) -> None:
     """On a card, a payment of the bill is no money back."""
-    for name in draft.tables["columns"].get("description", []):
+    texts = draft.tables["columns"].get("description", [])
+    kinds = [
+        c for c in draft.table.named("category", "side") if c is not side and not c.has_amounts
+    ]
+    for name in dict.fromkeys([*texts, *map(draft.name, kinds)]):
         column = next(c for c in draft.table.columns if draft.name(c) == name)
         matches = (BILL_PAID.search(fold(cell)) for cell in column.values)
         found = sorted({match[0] for match in matches if match})
@@ -690,7 +721,9 @@ def find_journal(
                 money = value(style, cells[amount.place])
                 sums.setdefault(cells[column.place], []).append(money or Decimal())
         entries = list(sums.values())
-        if len(entries) > 1 and all(len(each) > 1 and not sum(each) for each in entries):
+        if len(entries) > (not table.has_entries) and all(
+            len(each) > 1 and not sum(each) for each in entries
+        ):
             lines: dict[str, list[Record]] = {}
             for row in rows:
                 lines.setdefault(row[1][accounts[0].place], []).append(row)

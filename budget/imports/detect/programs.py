@@ -18,7 +18,8 @@ class Known:
 
     has: the columns by which it is recognised. roles: what some columns are. signs: bank where
     what is spent is negative. transfers, left_out: rules, as the column and the words that a cell
-    begins with. american: time zones in which dates begin with the month.
+    begins with. american: time zones in which dates begin with the month. dates: the order of the
+    parts of a date, where a file leaves it open.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Known:
     transfers: dict[str, Sequence[str]] = field(default_factory=dict)
     left_out: dict[str, Sequence[str]] = field(default_factory=dict)
     american: Sequence[str] = ()
+    dates: str = ""
 
 
 PROGRAMS: Sequence[Known] = (
@@ -42,6 +44,7 @@ PROGRAMS: Sequence[Known] = (
         "Monzo export",
         ("transaction id", "date", "time", "type", "name", "emoji", "category", "amount"),
         roles={"type": "other", "money out": "other", "money in": "other", "time": "time"},
+        dates="day-first",
         transfers={"type": ("pot transfer",)},
     ),
     Known(
@@ -90,6 +93,7 @@ PROGRAMS: Sequence[Known] = (
                "exchange to": "other", "payer name": "other", "payee name": "other",
                "payee account number": "other", "transaction type": "other",
                "merchant": "other"},
+        dates="day-first",
     ),
     Known(
         "YNAB register",
@@ -115,6 +119,15 @@ PROGRAMS: Sequence[Known] = (
         "Actual export",
         ("account", "date", "payee", "notes", "category", "amount", "cleared"),
         roles={"notes": "text", "split_amount": "foreign", "category_group": "other"},
+    ),
+    Known(
+        "GnuCash export",
+        ("date", "account name", "description", "type", "action", "reconcile", "to num",
+         "from num"),
+        roles={"type": "other", "to num": "", "from num": "", "to with sym": "other",
+               "from with sym": "other", "to rate price": "other", "from rate price": "other",
+               "action": "other"},
+        left_out={"type": ("s",)},
     ),
     Known(
         "Monarch export",

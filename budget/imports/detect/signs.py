@@ -14,10 +14,12 @@ from budget.imports.detect.table import Column, Table
 from budget.imports.detect.words import (
     ACCOUNT_KINDS,
     BACK,
+    CARD_STATEMENT,
     CLOSING,
     OF_ACCOUNTS,
     OF_CARDS,
     OPENING,
+    PAID_TO_CARD,
     SPENT,
     USED,
     WAGES,
@@ -37,7 +39,12 @@ def told_signs(table: Table, amount: Column, style: AmountStyle) -> str | None:
     numbers = [value(style, cell) for cell in amount.cells]
     if any(style.parted(cell)[0] for cell in amount.values):
         return "bank"
-    if follows_balance(table, amount, numbers) or is_account(table, numbers):
+    followed = way_of_balance(table, amount, numbers)
+    if followed and not (followed == "bank" and may_owe(table, amount)):
+        return followed
+    if followed and (way := way_of_debt(table, numbers)):
+        return way
+    if is_account(table, numbers):
         return "bank"
     if any(cell.lstrip("( ").startswith("+") for cell in amount.values):
         return "bank"
@@ -105,15 +112,44 @@ def beside(numbers: Numbers, others: Numbers) -> set[bool]:
     return found if len(found) == 1 else set()
 
 
-def follows_balance(table: Table, amount: Column, numbers: Numbers) -> bool:
-    """Whether a running balance, named so or not, goes up by each amount."""
+def way_of_balance(table: Table, amount: Column, numbers: Numbers) -> str | None:
+    """What a sign means by a running balance, named so or not; None where none follows.
+
+    bank where it goes up by each amount, card where it goes down by it.
+    """
+    turned = [number if number is None else -number for number in numbers]
     others = [c for c in table.columns if not c.role and c.has_amounts and c is not amount]
     for column in (*table.named("balance"), *others):
-        if column.has_amounts and runs(numbers, column.numbers):
-            if not column.role:
-                column.role = "balance"
-            return True
-    return False
+        up, down = (follows(moved, column.numbers) for moved in (numbers, turned))
+        if not column.has_amounts or up == down or (down > up and column in others):
+            continue
+        if not column.role:
+            column.role = "balance"
+        return "bank" if up > down else "card"
+    return None
+
+
+def may_owe(table: Table, amount: Column) -> bool:
+    """Whether a balance that follows the amounts may be what is owed on a card: above zero."""
+    balances = [c for c in table.named("balance") if c.has_amounts and c is not amount]
+    numbers = [number for column in balances[:1] for number in column.numbers if number]
+    is_above = sum(number > 0 for number in numbers) > len(numbers) / 2
+    return is_above and (is_of_card(table) or any(map(tells_of_card, texts_of(table))))
+
+
+def tells_of_card(column: Column) -> bool:
+    return any(PAID_TO_CARD.search(plain(cell)) for cell in column.values)
+
+
+def way_of_debt(table: Table, numbers: Numbers) -> str | None:
+    """What a sign means on a card by the payments of its bill; None without any."""
+    paid = {
+        money > 0
+        for column in texts_of(table)
+        for cell, money in zip(column.cells, numbers, strict=True)
+        if money and PAID_TO_CARD.search(plain(cell))
+    }
+    return {True: "bank", False: "card"}[paid.pop()] if len(paid) == 1 else None
 
 
 def steps_right(moved: Numbers, balances: Numbers) -> int:
@@ -147,9 +183,15 @@ def fee_sign(amount: Column, fee: Column, balances: Iterable[Column]) -> int:
 
 
 def runs(moved: Numbers, balances: Numbers) -> bool:
-    """Whether balances go up by what moved, from line to line or the other way.
+    """Whether balances go up by what moved, and do not as well go down by it."""
+    turned = [number if number is None else -number for number in moved]
+    return follows(moved, balances) > follows(turned, balances)
 
-    A balance stands before what moves on its line, or after it.
+
+def follows(moved: Numbers, balances: Numbers) -> int:
+    """How surely balances go up by what moved, from line to line or the other way: 0 is not at all.
+
+    2 where a balance stands after what moves on its line, 1 where it stands before it, as is rare.
     """
     known = [
         (money, balance)
@@ -167,7 +209,10 @@ def runs(moved: Numbers, balances: Numbers) -> bool:
     )
     # The same amounts once more, such as in another currency, can look so for a step.
     is_sure = len(steps) > 1 or len({money > 0 for money, _ in known}) > 1
-    return max(*after, *(before if is_sure else ())) >= max(1, 0.6 * len(steps))
+    needed = max(1, 0.6 * len(steps))
+    if max(after) >= needed:
+        return 2
+    return int(is_sure and max(before) >= needed)
 
 
 def between_balances(table: Table, numbers: Numbers, style: AmountStyle) -> str | None:
@@ -189,6 +234,14 @@ def is_of_card(table: Table) -> bool:
     """Whether words around the rows are those of a card, whose balance may be what is owed."""
     names = (column.header for column in table.columns)
     return any(OF_CARDS.search(plain(text)) for text in (*table.preamble, *names))
+
+
+def is_card_statement(table: Table) -> bool:
+    """Whether what stands before the rows says so, and no wages come in."""
+    is_said = any(CARD_STATEMENT.search(plain(line)) for line in table.preamble)
+    return is_said and not any(
+        WAGES.search(plain(cell)) for column in texts_of(table) for cell in column.values
+    )
 
 
 def amounts_in(cells: Sequence[str], words: re.Pattern[str], style: AmountStyle) -> set[Decimal]:

@@ -125,6 +125,8 @@ class Table:
     """The shape of a file: how it is written, its header, and a sample of what follows.
 
     header: None if missing. preamble: what stands before it. is_day: what is a date in it.
+    has_entries: whether only the first line of an entry has what all its lines share; then the
+    records have it as well.
     """
 
     dialect: Dialect
@@ -133,6 +135,7 @@ class Table:
     columns: list[Column]
     records: list[Record]
     is_day: IsDay = is_date
+    has_entries: bool = False
 
     def is_movement(self, cells: Iterable[str]) -> bool:
         return is_movement(cells, self.is_day)
@@ -283,6 +286,17 @@ def shaped(
     while header and width > usual and not any(header[1][width - 1 :]):
         width -= 1
     names = [*(header[1] if header else []), *[""] * width][:width]
+    dialect = replace(dialect, skip=first)
+    preamble = [line for line in lines[:first] if line.strip()]
+    columns = columns_of(names, rows, is_day)
+    whole = entries(columns, rows, is_day)
+    if whole is None:
+        return Table(dialect, header, preamble, columns, rows, is_day)
+    columns = columns_of(names, whole, is_day)
+    return Table(dialect, header, preamble, columns, whole, is_day, has_entries=True)
+
+
+def columns_of(names: Sequence[str], rows: Sequence[Record], is_day: IsDay) -> list[Column]:
     moving = [cells for _, cells in rows if is_movement(cells, is_day)] or [
         cells for _, cells in rows
     ]
@@ -291,6 +305,46 @@ def shaped(
         role, sure = role_of(name) if name else ("", 0)
         cells = [row[place] if place < len(row) else "" for row in moving]
         columns.append(Column(place, name, role, sure, cells, is_day))
-    dialect = replace(dialect, skip=first)
-    preamble = [line for line in lines[:first] if line.strip()]
-    return Table(dialect, header, preamble, columns, rows, is_day)
+    return columns
+
+
+def entries(
+    columns: Sequence[Column], rows: Sequence[Record], is_day: IsDay
+) -> list[Record] | None:
+    """The rows of a journal whose entries have their day and number on the first line alone.
+
+    Each line has the cells of that one for its empty ones; None where this is no such journal.
+    """
+    days = [column.place for column in columns if column.has_dates]
+    accounts = [column.place for column in columns if column.role == "account"]
+    ids = [column.place for column in columns if column.role == "id" and column.filled]
+    if not days or not accounts or not ids:
+        return None
+    shared = [*days, *ids, *(c.place for c in columns if c.role in ("text", "who", "currency"))]
+    found: list[Record] = []
+    before: list[str] = []
+    count = 0
+    for line, cells in rows:
+        if is_movement(cells, is_day):
+            before = cells
+        elif before and goes_on(cells, [*days, *ids], accounts):
+            cells = filled(cells, before, shared)
+            count += 1
+        found.append((line, cells))
+    return found if count >= sum(is_movement(cells, is_day) for _, cells in rows) else None
+
+
+def goes_on(cells: Sequence[str], blank: Iterable[int], accounts: Iterable[int]) -> bool:
+    """Whether a line is a further one of an entry: it has an account and an amount, and no day."""
+    has_account = any(place < len(cells) and cells[place] for place in accounts)
+    is_bare = not any(place < len(cells) and cells[place] for place in blank)
+    return has_account and is_bare and any(map(is_amount, cells))
+
+
+def filled(cells: Sequence[str], before: Sequence[str], places: Iterable[int]) -> list[str]:
+    """The cells, with those of the line before for the empty ones at some places."""
+    found = list(cells)
+    for place in places:
+        if place < min(len(found), len(before)) and not found[place].strip():
+            found[place] = before[place]
+    return found

@@ -35,7 +35,7 @@ HEADERS: dict[str, str] = {
         "booking date time|datum uhrzeit|journaldate|journal date|order date|invoice date"
         "|dagsetning|tarih|ημερομηνια|konyveles datuma|tranzakcio datuma|тарых"
         "|date heure|fecha hora|datetime utc|posted|data tranzactie|датум|datum splatnosti"
-        "|transaction date time|date utc"
+        "|transaction date time|date utc|交易时间|交易日期|交易创建时间|记账日期|datum knjizbe"
     ),
     # The day on which the bank has booked it.
     "booked": (
@@ -74,7 +74,7 @@ HEADERS: dict[str, str] = {
         "|cad|usd|upphaed|osszeg|tutar|ποσο|amount total|montant operation"
         "|montant en eur|importo transazione|valor r|zaksiegowana castka|castka"
         "|suma transakcji|summa belopp|forint|iznos transakcije|amt|transaction value|valeur"
-        "|importe movimiento|settled amount|betrag in eur|bedrag eur"
+        "|importe movimiento|settled amount|betrag in eur|bedrag eur|交易金额|金额 元|金额"
     ),
     "debit": (
         "debit|debits|debit amount|withdrawal|withdrawals|withdrawal amount|paid out|money out|"
@@ -90,6 +90,7 @@ HEADERS: dict[str, str] = {
         "|dr|withdrawals amount|terheles|isplate|gider|χρεωση|debit ca|rashod|izdatak"
         "|debit euros|withdraw|uitgave|debe|salida|salidas|importo addebito|支払い金額"
         "|お支払い金額|引出金額|debit transactions|money out amount|egreso|egresos|retiro|retiros"
+        "|払出金額|払出金額 円|出金額 円|breme|дебит|支出金额|借方金额|支取|витрата|списано"
     ),
     "credit": (
         "inflow|credit|credits|credit amount|deposit|deposits|deposit amount|paid in|money in|in|"
@@ -105,6 +106,7 @@ HEADERS: dict[str, str] = {
         "|cr|deposits amount|jovairas|uplate|gelir|πιστωση|prihod|primitak|credit euros|haber"
         "|importo accredito"
         "|預かり金額|お預かり金額|預入金額|credit transactions|inkomst|ingresos|deposito"
+        "|受入金額|受入金額 円|入金額 円|dobro|收入金额|贷方金额|存入|надходження|зараховано"
         "|depositos"
     ),
     "balance": (
@@ -118,7 +120,8 @@ HEADERS: dict[str, str] = {
         "available balance|remaining balance|saldo contable|saldo kontabel"
         "|bal|egyenleg|stada|bakiye|υπολοιπο|saldo contabilistico|balance amount"
         "|ledger balance|saldo rachunku|sald|soldul|saldo final|konto saldo|balances|jaak"
-        "|atlikums|account balance after|balans"
+        "|atlikums|account balance after|balans|余额|账户余额|交易后余额|zostatok|салдо|sold"
+        "|現在高|現在 貸付 高|取引後残高|取引後残高 円|залишок"
     ),
     "side": (
         "credit debit|debit credit|debit credit indicator|creditdebitindicator|credit debit code|"
@@ -132,7 +135,8 @@ HEADERS: dict[str, str] = {
         "|credit debit indicator|d k|debits credits|deebet kreedit|debets kredits"
         "|debito kredito|入払区分|入出金区分|dc|c d indicator|sh|bewegung|terheles jovairas"
         "|tipo movimento|tipo de movimiento|tipo movimiento|money in out|type of entry"
-        "|debit credit type"
+        "|debit credit type|kredit debit|debit kredit|haben soll|收 支|收支|借贷|借贷标志|προσημο"
+        "|προσημο ποσου|smer uhrady|creditdebit indicator"
     ),
     "fee": (
         "fee|fees|commission|gebuhr|gebuhren|gebuehr|entgelt|kosten|frais|commissions|comision|"
@@ -177,7 +181,8 @@ HEADERS: dict[str, str] = {
         "|skyring|vidtakandi|counter party name|odbiorca zleceniodawca|tegenpartij naam"
         "|nom de la contrepartie|nom contrepartie|nazev protistrany|nazwa kontrahenta"
         "|empfanger name|payee merchant|paye a|mottaker avsender|ご利用先|nome|razao social"
-        "|estabelecimento|establecimiento|name des partners|name der gegenpartei"
+        "|estabelecimento|establecimiento|name des partners|name der gegenpartei|obchodni misto"
+        "|moketojo arba gavejo pavadinimas|交易对方|对方户名|商户|商户名称"
     ),
     "text": (
         "label|notifications|description|details|detail|memo|narrative|narration|particulars|"
@@ -206,7 +211,8 @@ HEADERS: dict[str, str] = {
         "|mutatieomschrijving|transactie|wiadomosc|tranzakcio leirasa|aciklama|περιγραφη"
         "|aciklamalar|摘要内容|ご利用内容|transakcija|statement description|purpose"
         "|transaction narrative|additional info|additional information|opis|popis prikazce"
-        "|popis operace"
+        "|popis operace|detaily transakce|uzivatelska identifikace|商品|商品名称|交易说明|交易摘要"
+        "|αιτιολογια"
     ),
     "note": (
         "note|notes|notiz|notizen|notities|notas|nota|noter|comment|comments|kommentar|"
@@ -279,7 +285,8 @@ HEADERS: dict[str, str] = {
         "counterparty account number|conta destino|cislo protiuctu|bankovni spojeni|"
         "numer rachunku nadawcy odbiorcy|rachunek odbiorcy|rachunek nadawcy|gavejo saskaita|"
         "account number of counterparty|to account|from account|country|land|location|locatie|"
-        "address|city|emoji|image|tags|labels|receipt|url|order url|recipient account"
+        "address|city|emoji|image|tags|labels|receipt|url|order url|recipient account|"
+        "protistrana banka|protistrana ucet|nazev banky|name des karteninhabers|名義人|利用者"
     ),
 }
 DIRECTIONS: dict[str, str] = {
@@ -290,6 +297,7 @@ DIRECTIONS: dict[str, str] = {
         "uscita|spesa|obciazenie|wydatek|debito|saida|despesa|utgift|uttag|udgift|meno|vydaj|"
         "odchozi|расход|списание|дебет|出金|支出|-|o|dbit|debetas|money out|ut|ud|outgoing|paid"
         "|t|terheles|支払い|引出|お引出|出|deebet|debito|debiti|isplata|out of account|dbt|deb"
+        "|已支出|借|χ|χρεωση|дебит|breme|витрата"
         "|utgaende|isleista|withdrawals|payment out"
     ),
     "in": (
@@ -298,11 +306,13 @@ DIRECTIONS: dict[str, str] = {
         "entrada|receita|inkomst|insattning|indtaegt|tulo|prijem|prichozi|приход|зачисление|доход|"
         "кредит|入金|収入|+|k|i|crdt|kreditas|money in|inn|ind|incoming|received"
         "|j|jovairas|入|預入|お預入|credito|crediti|uplata|into account|crt|cred|incoming payment"
+        "|收入|已收入|贷|π|πιστωση|dobro|надходження"
         "|inkommande|deposits|payment in|kreedit|kredits"
     ),
     "both": (
         "transfer|transfer out|transfer in|umbuchung|virement interne|traspaso|giroconto|"
         "overforing|overboeking|internal transfer|transferencia interna|перевод между счетами"
+        "|不计收支|中性交易"
     ),
 }
 
@@ -382,9 +392,10 @@ OF_ACCOUNTS = re.compile(
     r"|dane kontrahenta|rachunek (odbiorcy|nadawcy)|moketojas)\b"
 )
 WAGES = re.compile(
-    r"\b(salary|wages?|payroll|pay ?cheque|paycheck|pension|lohn|gehalt|rente|bezuge|salaire"
-    r"|nomina|stipendio|salaris|loon|wynagrodzenie|pensja|ordenado|salario|lon|palkka|mzda"
-    r"|vyplata|alga|atlyginimas|зарплата|заработная|給与|給料|direct dep(osit)?)\b"
+    r"\b(salary|wages?|payroll|pay ?cheque|paycheck|pension|lohn|gehalt|rente|bezuge|salaires?"
+    r"|nominas?|stipendio|salaris|loon|wynagrodzenie|pensja|ordenado|salario|lon|palkka|mzda"
+    r"|vyplata|alga|atlyginimas|зарплата|заработная|給与|給料|direct dep(osit)?|maas|munkaber|placa"
+    r"|salariu|заплата|plat|工资|palk|darba alga|laun|loenn|lonn)\b"
 )
 # An amount of whole cents.
 MINOR = re.compile(r"\b(cents?|centimes?|centimos?|pence|minor( units?)?|ore|oere|grosze?)\b")
@@ -410,6 +421,16 @@ OF_CARDS = re.compile(
     r"\b(credit card|card (number|no|member|account|ending)|cardholder|minimum payment"
     r"|credit limit|kreditkarte|kreditkort|carte de credit|tarjeta|carta di credito|kredietkaart"
     r"|luottokortti|cartao|karta kredytowa|kreditni karta|visa|mastercard|american express)\b"
+)
+# Before the rows, a statement of a card whatever its columns are.
+CARD_STATEMENT = re.compile(
+    r"\b(credit card|kreditkarte|kreditkort|carte de credit|tarjeta de credito|carta di credito"
+    r"|kredietkaart|luottokortti|cartao de credito|karta kredytowa|kreditni karta)\b"
+)
+# What only the one says who gave the credit, when a debt was paid off.
+PAID_TO_CARD = re.compile(
+    r"\b(payment received|payment[ -]*thank you|thank you for your payment|card payment received"
+    r"|betaling ontvangen|pago recibido)\b"
 )
 # Words at the balance before the first row, and at that after the last.
 OPENING = re.compile(

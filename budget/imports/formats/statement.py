@@ -26,8 +26,8 @@ NO_ID = frozenset(
 BILL_PAID = re.compile(
     r"\b(auto ?pay|payment received|payment[ -]*thank you|thank you for your payment"
     r"|payment from|online payment|mobile payment|bill payment|direct debit payment|e-?payment"
-    r"|pymt|card payment received|balance transfer)\b"
-    r"|^(payment|automatic payment|payment/credit|payments? & credits?)$"
+    r"|pymt|directpay|card payment received|balance transfer)\b"
+    r"|^(payment|automatic payment|payment/credit|payments? (&|and) credits?)$"
     r"|einzahlung|ausgleich|lastschrifteinzug|prelevement|pago recibido|betaling ontvangen",
     re.IGNORECASE,
 )
