@@ -6,6 +6,7 @@ holds more than a piece of it in memory.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -20,7 +21,7 @@ from django.http.multipartparser import MultiPartParserError
 
 from api.http import idempotency
 from api.http.endpoint import Answer, ApiRequest, Endpoint
-from api.http.problems import ApiError, Problem, wrong
+from api.http.problems import RETRY_AFTER, ApiError, Problem, wrong
 from api.schemas.base import Lookups
 from budget.engine import move_to_today
 from budget.imports.jobs import MOST_BYTES
@@ -28,6 +29,7 @@ from lib.transport import STRANGERS_BODY, UPLOAD
 
 PIECE = 64 * 1024
 FILE = "file"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ def check_length(length: int) -> None:
         raise too_large()
     if not length:
         raise ApiError(Problem.MALFORMED, "The body is empty; send a file.")
+
+
+def no_room() -> ApiError:
+    detail = "There is no room for the file now. Send it again, with the same key."
+    return ApiError(Problem.BUSY, detail, headers=RETRY_AFTER)
 
 
 def too_large() -> ApiError:
@@ -85,19 +92,27 @@ def received(request: HttpRequest) -> Iterator[tuple[Upload, QueryDict]]:
     """The file of a request, and what is said beside it, in the query string or in fields."""
     said = QueryDict(mutable=True)
     said.update(request.GET)
-    with TemporaryFile() as file:
+    with TemporaryFile() as whole:
+        file: Any = whole
         try:
             source: Any = request
             name = ""
             if request.content_type == "multipart/form-data":
-                source, name = in_fields(request, said)
+                # It is on the disk already, and is not put there twice.
+                file, name = in_fields(request, said)
+                source = file
             digest, size = hashlib.sha256(), 0
             while piece := source.read(PIECE):
                 size += len(piece)
                 if size > MOST_BYTES:
                     raise too_large()
                 digest.update(piece)
-                file.write(piece)
+                if file is whole:
+                    file.write(piece)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise no_room() from None
         except RequestDataTooBig:
             detail = f"Without a valid credential a body has at most {STRANGERS_BODY} bytes."
             raise ApiError(Problem.TOO_LARGE, detail) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
 from unittest import mock
@@ -148,6 +149,14 @@ class ImportTestCase(ApiTestCase):
                 self.assertEqual([each["parameter"] for each in found["errors"]], [name])
         found = self.form(CLEAR, 400, dates="never")
         self.assertEqual([each["parameter"] for each in found["errors"]], ["dates"])
+        self.assertFalse(Import.objects.exists())
+
+    def test_a_full_disk_is_said_and_nothing_kept(self) -> None:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with mock.patch("api.http.uploads.TemporaryFile") as made:
+            made.return_value.__enter__.return_value.write.side_effect = full
+            found = self.send(CLEAR, status=503)
+        self.assertIn("no room for the file now", found["detail"])
         self.assertFalse(Import.objects.exists())
 
     def test_what_is_no_file(self) -> None:

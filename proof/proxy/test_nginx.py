@@ -55,8 +55,11 @@ class Backend:
     def answer(self, client: socket.socket) -> None:
         head, _, body = client.recv(65536).partition(b"\r\n\r\n")
         fields = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
-        while len(body) < int(fields.get(b"Content-Length", b"0")):
-            body += client.recv(65536)
+        parts, missing = [body], int(fields.get(b"Content-Length", b"0")) - len(body)
+        while missing > 0 and (part := client.recv(1 << 20)):
+            parts.append(part)
+            missing -= len(part)
+        body = b"".join(parts)
         self.requests.append(head + b"\r\n\r\n" + body)
         fields_back = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % LARGE
         with client, suppress(OSError):
@@ -158,7 +161,9 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
     [
         (b"GET /" + b"a" * REQUEST_LINE + b" HTTP/1.1\r\nHost: a\r\n\r\n", Problem.URI_TOO_LONG),
         (GET + b"A: " + b"a" * HEADER_FIELD + b"\r\n\r\n", Problem.HEADERS_TOO_LARGE),
-        (GET + b"Content-Length: 60000000\r\n\r\n", Problem.TOO_LARGE),
+        (GET + b"Content-Length: 3000000\r\n\r\n", Problem.TOO_LARGE),
+        (b"POST /api/import HTTP/1.1\r\nHost: a\r\nContent-Length: 60000000\r\n\r\n",
+         Problem.TOO_LARGE),
         (b"GET / HTTP/1.1\r\n\r\n", Problem.MALFORMED),
     ],
 )  # fmt: skip
@@ -168,6 +173,25 @@ def test_what_nginx_refuses_is_a_problem_as_the_service_has_it(
     status, kind, body = proxy.ask(data)
     assert (status, kind) == (problem.status, "application/problem+json")
     check(body, problem)
+
+
+@pytest.mark.parametrize("path", ["/api/import", "/api/import?dry_run=true",
+                                  "/admin/budget/import/add/"])  # fmt: skip
+def test_a_file_of_50_mib_comes_through_whole(proxy: Proxy, backend: Backend, path: str) -> None:
+    size = 50 * 1024 * 1024
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n"
+    assert proxy.ask(head.encode() + b"f" * size)[0] == 200
+    assert len(backend.requests[0].partition(b"\r\n\r\n")[2]) == size
+
+
+def test_no_other_path_takes_a_body_of_that_size(proxy: Proxy, backend: Backend) -> None:
+    for path in ("/api/transaction", "/api/import/7", "/api/importer", "/admin/budget/import/"):
+        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n"
+        status, _, body = proxy.ask(head.encode())
+        assert (status, b"at most 1048576 bytes" in body) == (413, True)
+    head = "POST /api/import HTTP/1.1\r\nHost: a\r\nContent-Length: 60000000\r\n\r\n"
+    assert b"at most 52428800 bytes" in proxy.ask(head.encode())[2]
+    assert backend.requests == []
 
 
 def test_a_service_that_is_gone_is_one_too(proxy: Proxy, backend: Backend) -> None:

@@ -230,6 +230,10 @@ def with_quotes(path: Path, table: Table) -> Dialect:
 def not_a_table(path: Path, encoding: str) -> str:
 
     first = next((line.strip() for line in first_lines(path, encoding, 50) if line.strip()), "")
+    if {fold(cell) for cell in first.split(",")} == {"category", "budget"}:
+        return (
+            "this is a list of budgets and has no movements; --budget FILE of the command takes it"
+        )
     return (
         "no columns with dates and amounts are found; the first line is "
         f"{shown(first)}; --mapping FILE says how to read a table (docs/imports.md)"
