@@ -108,7 +108,7 @@ def parts_of(answer: str) -> list[str]:
 def spread(answers: Mapping[str, str]) -> dict[str, str]:
     """Answers with each in its own place; what is said of one by itself counts.
 
-    Raises BadFile for an answer to several questions that is none.
+    Raises BadFile for an answer to several questions that is not valid.
     """
     said = dict(answers)
     together: dict[str, str] = {}
@@ -121,7 +121,7 @@ def spread(answers: Mapping[str, str]) -> dict[str, str]:
 
 
 def in_one(questions: Sequence[Question]) -> list[Question]:
-    """The same questions as one: each choice answers all that have few choices of their own."""
+    """The same questions as one: each choice answers all that have few choices."""
     fit = [each for each in questions if each.choices and not each.several]
     if len(fit) < 2 or prod(len(each.choices) for each in fit) > MOST_TOGETHER:
         return list(questions)

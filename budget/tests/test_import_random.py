@@ -615,7 +615,7 @@ def told(export: Export) -> list[tuple[date, Decimal, str]]:
 def test_what_is_written_is_read(name: str, found: list[Movement]) -> None:
     export = written(name, found)
     assert told(export) == sorted((each.day, each.amount, each.text) for each in found)
-    # A journal has the other account of each movement on a line of its own.
+    # A journal has the other account of each movement on a separate line.
     assert {left.reason for left in export.left_out} <= {"the other side of an entry"}
     assert export.notes == []
 

@@ -311,7 +311,7 @@ def columns_of(names: Sequence[str], rows: Sequence[Record], is_day: IsDay) -> l
 def entries(
     columns: Sequence[Column], rows: Sequence[Record], is_day: IsDay
 ) -> list[Record] | None:
-    """The rows of a journal whose entries have their day and number on the first line alone.
+    """The rows of a journal whose entries have their day and number on the first line only.
 
     Each line has the cells of that one for its empty ones; None where this is no such journal.
     """

@@ -140,8 +140,8 @@ class Command(BaseCommand):
         if export.currency not in ("", before):
             lines.append(f"Currency:    {export.currency} is the currency of {user.username} now")
         if found.used:
-            said = " ".join(f"--{key} {shlex.quote(value)}" for key, value in found.used.items())
-            lines.append(f"Answers:     {said}, as for an earlier file of the account")
+            kept = " ".join(f"--{key} {shlex.quote(value)}" for key, value in found.used.items())
+            lines.append(f"Answers:     {kept}, as for an earlier file of the account")
         lines += readings(export, SHOWN if options["dry_run"] else 0)
         lines += summary(export, report)
         if keeping is None:
