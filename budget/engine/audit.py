@@ -157,7 +157,7 @@ def wrong_alerts(ledgers: Ledgers, rules: AllRules) -> set[int]:
     """The users whose open alerts of plain thresholds are not the levels that are reached."""
     windows: list[sql.Window] = []
     levels: list[tuple[int, ...]] = []
-    singles: list[tuple[int | str, ...]] = []
+    singles: list[tuple[int, ...]] = []
     apart: list[int] = []
     for user_id, mine in rules.items():
         for rule in mine.thresholds:
@@ -171,7 +171,8 @@ def wrong_alerts(ledgers: Ledgers, rules: AllRules) -> set[int]:
                 windows += windows_of(ledgers[user_id], mine, rule, term, rule.threshold_id, least)
                 _, _, months, week_start, *_ = windows[-1]
                 levels += [(*key, week_start, months) for key in keys_of_levels(user_id, rule)]
-    return users_of(sql.wrong_alerts(rules, kinds_of(rules), windows, levels, singles, apart))
+    wrong = sql.wrong_alerts(rules, kinds_of(rules), windows, levels, singles, apart)
+    return {user_id for (user_id,) in sql.run_hashed(wrong)}
 
 
 def kinds_of(rules: AllRules) -> Iterator[tuple[int | None, ...]]:
@@ -193,14 +194,15 @@ def windows_of(
         yield number, ledger.user_id, months, week_start, category, what, least
 
 
-def singles_of(user_id: int, rules: Rules, rule: Rule) -> Iterator[tuple[int | str, ...]]:
-    """The levels of a threshold on single transactions, for each category and effect that adds."""
+def singles_of(user_id: int, rules: Rules, rule: Rule) -> Iterator[tuple[int, ...]]:
+    """The levels of a threshold on single transactions, for each category and type that adds."""
     (term,) = rule.terms
-    adding = [str(effect) for effect, sign in SIGNS[term.measure].items() if sign > 0]
+    adding = [effect for effect, sign in SIGNS[term.measure].items() if sign > 0]
+    types = [type_id for effect in adding for type_id in rules.types.get(effect, ())]
     for key in keys_of_levels(user_id, rule):
         for category in categories_of(rules, term):
-            for effect in adding:
-                yield *key, category, effect
+            for type_id in types:
+                yield *key, category, type_id
 
 
 def keys_of_levels(user_id: int, rule: Rule) -> Iterator[tuple[int, ...]]:
@@ -260,8 +262,8 @@ def read_periods(found: Mapping[int, Apart], rules: AllRules) -> None:
             for part in dict.fromkeys(part for term in rule.terms for part in term.parts):
                 windows += windows_of(mine.ledger, rules[user_id], rule, part, len(numbered))
                 numbered.append((mine, rule, part))
-    statement = sql.period_sums(found, kinds_of(rules), windows)
-    for number, start, total in sql.run([(statement, [])]):
+    statement = sql.period_sums(kinds_of(rules), windows)
+    for number, start, total in sql.run_hashed(statement):
         mine, rule, term = numbered[number]
         span = span_of(rule.type, as_date(start), mine.ledger.calendar)
         mine.spans[rule.threshold_id][span] = None

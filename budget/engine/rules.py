@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -142,10 +142,7 @@ def percents_of(stored: object) -> tuple[int, ...]:
 def read_rules(user_ids: Collection[int]) -> dict[int, Rules]:
     """The rules of many users as they are now, in four queries at most."""
     rules = rules_by_user(threshold_rows(sql.thresholds_of(user_ids)))
-    effects: dict[int, dict[int, str]] = defaultdict(dict)
-    types = TransactionType.objects.filter(user_id__in=user_ids)
-    for user_id, pk, effect in types.order_by("id").values_list("user_id", "id", "effect"):
-        effects[user_id][pk] = effect
+    effects = read_effects(user_ids)
     parents = read_parents(user_ids)
     return {
         user_id: Rules(tuple(rules[user_id]), effects[user_id], parents[user_id])
@@ -175,6 +172,25 @@ def read_rules_of_day(ledgers: Sequence[LedgerState], today: date) -> dict[int, 
 def ends(type: str, ledger: LedgerState, today: date) -> bool:
     """Whether a period of a type that was not over on the ledger's day is over by now."""
     return span_of(type, ledger.as_of, ledger.calendar).end <= today
+
+
+def effects_known(rules: Mapping[int, Rules]) -> dict[int, Rules]:
+    """Rules of some users by which single transactions can be read, too."""
+    missing = [user_id for user_id, mine in rules.items() if not mine.effects]
+    effects = read_effects(missing) if missing else {}
+    return {
+        user_id: replace(mine, effects=effects[user_id]) if user_id in effects else mine
+        for user_id, mine in rules.items()
+    }
+
+
+def read_effects(user_ids: Collection[int]) -> dict[int, dict[int, str]]:
+    """What each type of many users counts for."""
+    effects: dict[int, dict[int, str]] = defaultdict(dict)
+    types = TransactionType.objects.filter(user_id__in=user_ids)
+    for user_id, pk, effect in types.order_by("id").values_list("user_id", "id", "effect"):
+        effects[user_id][pk] = effect
+    return effects
 
 
 def threshold_rows(statement: str) -> list[ThresholdRow]:

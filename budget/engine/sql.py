@@ -8,6 +8,7 @@ The tick's first look stands in quiet.py.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -580,6 +581,27 @@ SELECT win.number, COALESCE((
   AND (win.category = 0 OR r.category_id = win.category{under})
 ), 0) FROM win"""
 
+# What each day of some users has come to, in a range of days of each.
+DAYS_OF_MANY = """
+WITH win (user_id, lo, hi) AS (VALUES {rows})
+SELECT r.user_id, r.bucket, r.category_id, r.type_id, r.amount, r.count
+FROM win JOIN budget_rollup r ON r.user_id = win.user_id AND r.grain = 'D'
+AND r.bucket >= win.lo AND r.bucket < win.hi
+"""
+WINDOW_ROW = ("integer", "date", "date")
+# The transactions of some days of some users.
+ROWS_OF_DAYS = """
+WITH day (user_id, date) AS (VALUES {rows})
+SELECT t.user_id, t.date, t.id, t.category_id, t.type_id, t.amount
+FROM day JOIN budget_transaction t ON t.user_id = day.user_id AND t.date = day.date ORDER BY t.id
+"""
+DAY_ROW = ("integer", "date")
+NAME_TIPS = """
+WITH found (pk, tip) AS (VALUES {rows})
+UPDATE budget_alert SET transaction_id = found.tip FROM found WHERE budget_alert.id = found.pk
+"""
+TIP_ROW = ("bigint", "bigint")
+
 # The thresholds in force of some users, as engine/rules.py reads them.
 THRESHOLDS = """
 SELECT t.id, t.user_id, t.revision, t.type, t.days, t.category_id, t.measure, t.match, t.operator,
@@ -659,6 +681,30 @@ def sums_of_many(rows: Sequence[Summed], tree: str = "") -> str:
         sum=any_measure(effect_is),
         under=UNDER if tree else "",
     )
+
+
+def days_of_many(windows: Sequence[tuple[int, date, date]]) -> Iterator[tuple[Any, ...]]:
+    """Day, category, type, amount and count of rollups; windows: user, first day and day after."""
+    return each_batch(DAYS_OF_MANY, WINDOW_ROW, windows)
+
+
+def rows_of_days(days: Sequence[tuple[int, date]]) -> Iterator[tuple[Any, ...]]:
+    """User, day, id, category, type and amount of the transactions of days, by id in each."""
+    return each_batch(ROWS_OF_DAYS, DAY_ROW, days)
+
+
+def name_tips(tips: Sequence[tuple[int, int | None]]) -> None:
+    """Name in each alert the transaction that tips it, or none."""
+    list(each_batch(NAME_TIPS, TIP_ROW, tips))
+
+
+def each_batch(
+    statement: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[Any, ...]]:
+    """Run a statement for some rows at a time."""
+    for part in batches(rows):
+        text = statement.format(rows=rows_of_marks(types, len(part)))
+        yield from run([(text, [value for row in part for value in row])])
 
 
 def behind(zone: str, today: date, after: int, count: int) -> dict[int, int]:
@@ -802,49 +848,49 @@ AND a.transaction_id IS NOT NULL AND NOT EXISTS (
 """
 # What each period with rows has come to, for each of some windows; a window of a category that
 # others lie under has a row for each of them, and one of all has category 0. least: a total below
-# it is left out.
+# it is left out. Rows are summed up once for all windows, and once more by category.
 PERIODS = """
 WITH kind (type_id, spending, income, number, net) AS MATERIALIZED (VALUES {kinds}),
 win (number, user_id, months, week_start, category, what, least) AS MATERIALIZED (
   VALUES {windows}
-), day AS MATERIALIZED ({days}), month AS MATERIALIZED ({months}), sums AS (
-  SELECT win.number, r.bucket AS start, {measured} AS total
-  FROM win JOIN day r ON r.user_id = win.user_id
-  WHERE win.category = 0 AND win.months = 0 AND win.week_start = 0 AND {measured} >= win.least
-  UNION ALL
-  SELECT win.number, r.bucket, {measured}
-  FROM win JOIN month r ON r.user_id = win.user_id
-  WHERE win.category = 0 AND win.months = 1 AND {measured} >= win.least
+), day AS MATERIALIZED ({days}), month AS MATERIALIZED ({months}), whole AS (
+  {whole}
+), own AS (
+  {own_days} UNION ALL {own_months}
+), sums AS (
+  SELECT win.number, r.start, {measured} AS total
+  FROM win JOIN whole r
+  ON r.user_id = win.user_id AND r.months = win.months AND r.week_start = win.week_start
+  WHERE win.category = 0 AND {measured} >= win.least
   UNION ALL
   SELECT number, start, CAST(SUM(amount) AS bigint) FROM (
-    SELECT win.number, win.least, {week} AS start, {measured} AS amount
-    FROM win JOIN day r ON r.user_id = win.user_id
-    WHERE win.category = 0 AND win.week_start > 0
-    UNION ALL
-    SELECT win.number, win.least, {long}, {measured}
-    FROM win JOIN month r ON r.user_id = win.user_id
-    WHERE win.category = 0 AND win.months > 1
-    UNION ALL
-    SELECT win.number, win.least,
-    CASE WHEN win.months > 1 THEN {long} WHEN win.week_start > 0 THEN {week} ELSE r.bucket END,
-    {one}
-    FROM win JOIN budget_rollup r ON r.user_id = win.user_id
-    AND r.grain = CASE win.months WHEN 0 THEN 'D' ELSE 'M' END AND r.category_id = win.category
-    JOIN budget_transactiontype y ON y.id = r.type_id
-    WHERE win.category > 0 AND r.count > 0
+    SELECT win.number, win.least, {measured} AS amount,
+    CASE WHEN win.months > 1 THEN {long} WHEN win.week_start > 0 THEN {week} ELSE r.bucket END
+    AS start
+    FROM win JOIN own r ON r.user_id = win.user_id AND r.category_id = win.category
+    AND r.grain = CASE win.months WHEN 0 THEN 'D' ELSE 'M' END
+    WHERE win.category > 0
   ) AS amounts GROUP BY number, start HAVING SUM(amount) >= MAX(least)
 )
 """
-# What each day or month has come to.
-TOTALS = """SELECT r.user_id, r.bucket{totals}
+# A part of whole: as a day or month is, or several of them together.
+ONE = "SELECT user_id, {months} AS months, 0 AS week_start, bucket AS start, {columns} FROM {table}"
+SEVERAL = """SELECT r.user_id, {months}, {week_start}, {start}, {sums} FROM {table} r
+  WHERE r.user_id IN ({users}) GROUP BY 1, 4"""
+# What each day or month of some users has come to; of some categories, each for itself.
+TOTALS = """SELECT r.user_id, r.bucket, {totals}
   FROM budget_rollup r JOIN kind ON kind.type_id = r.type_id
   WHERE r.user_id IN ({users}) AND r.grain = '{grain}' AND r.count > 0 GROUP BY 1, 2"""
+OWN_TOTALS = """SELECT r.user_id, r.category_id, r.grain, r.bucket, {totals}
+  FROM budget_rollup r JOIN kind ON kind.type_id = r.type_id
+  WHERE r.user_id IN ({users}) AND r.grain = '{grain}' AND r.count > 0
+  AND r.category_id IN ({categories}) GROUP BY 1, 2, 3, 4"""
 PERIOD_SUMS = "{periods} SELECT number, start, total FROM sums"
 # The open alerts are the levels that are reached, in their periods; threshold by threshold.
 WRONG_ALERTS = """{periods},
 level (threshold_id, user_id, revision, percent, lo, hi, week_start, months) AS MATERIALIZED (
   VALUES {levels}
-), single (threshold_id, user_id, revision, percent, lo, hi, category, effect) AS MATERIALIZED (
+), single (threshold_id, user_id, revision, percent, lo, hi, category, type_id) AS MATERIALIZED (
   VALUES {singles}
 )
 SELECT DISTINCT user_id FROM (
@@ -857,8 +903,7 @@ SELECT DISTINCT user_id FROM (
   {tomorrow}, 1
   FROM single JOIN budget_transaction t
   ON t.user_id = single.user_id AND t.amount >= single.lo AND t.amount <= single.hi
-  AND t.user_id IN ({users}) AND t.amount >= {least}
-  JOIN budget_transactiontype y ON y.id = t.type_id AND y.effect = single.effect
+  AND t.type_id = single.type_id AND t.user_id IN ({users}) AND t.amount >= {least}
   WHERE single.category IN (0, t.category_id)
   UNION ALL
   SELECT user_id, threshold_id, revision, level, subject, period_start,
@@ -901,6 +946,9 @@ def note_checked(versions: Mapping[int, int], now: datetime) -> set[int]:
     return {user_id for (user_id,) in run([(statement, [at])])}
 
 
+# What comes before and after a statement that joins what comes of VALUES to what is summed up here:
+# taken for one row, the planner would go through all of it for each of the other.
+HASH_ONLY, HASH_AND_LOOP = "SET LOCAL enable_nestloop = off", "SET LOCAL enable_nestloop = on"
 # Of a transaction whose statements go through the rows of many users. What comes of VALUES is taken
 # for more than it is, so that compiling and second processes would cost more than they save.
 SETTINGS = (
@@ -914,6 +962,15 @@ def for_sets() -> list[Step]:
     """What comes first in a transaction that compares whole sets, so that it does so in memory."""
     settings = SETTINGS if connection.vendor == "postgresql" else ()
     return [(f"SET LOCAL {setting}", []) for setting in settings]
+
+
+def run_hashed(statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement of such a transaction that joins by hashes alone."""
+    if connection.vendor != "postgresql":
+        return run([(statement, [])])
+    rows = run([(HASH_ONLY, []), (statement, [])])
+    run([(HASH_AND_LOOP, [])])
+    return rows
 
 
 def wrong_days(users: Collection[int]) -> str:
@@ -950,9 +1007,9 @@ Window = tuple[int, int, int, int, int, int, int]
 Rows = Iterable[tuple[int | str | None, ...]]
 
 
-def period_sums(users: Collection[int], kinds: Rows, windows: Sequence[Window]) -> str:
+def period_sums(kinds: Rows, windows: Sequence[Window]) -> str:
     """The number of each window, and the first day and total of each of its periods with rows."""
-    return PERIOD_SUMS.format(periods=periods(users, kinds, windows))
+    return PERIOD_SUMS.format(periods=periods(kinds, windows))
 
 
 def wrong_alerts(
@@ -960,7 +1017,7 @@ def wrong_alerts(
     kinds: Rows,
     windows: Sequence[Window],
     levels: Rows,
-    singles: Sequence[tuple[int | str, ...]],
+    singles: Sequence[tuple[int, ...]],
     apart: Iterable[int],
 ) -> str:
     """Windows are numbered by threshold. kinds: what each type adds to each measure.
@@ -968,10 +1025,10 @@ def wrong_alerts(
     apart: the thresholds whose alerts are not looked at.
     """
     return WRONG_ALERTS.format(
-        periods=periods(users, kinds, windows),
+        periods=periods(kinds, windows),
         users=ids_of(users),
         levels=rows_of_text([(0,) * 8, *levels]),
-        singles=rows_of_text([(0,) * 7 + ("",), *singles]),
+        singles=rows_of_text([(0,) * 8, *singles]),
         apart=ids_of([0, *apart]),
         # By an index, of which the planner would not think for each of them.
         least=min((one[4] for one in singles), default=0),
@@ -982,22 +1039,72 @@ def wrong_alerts(
     )
 
 
-def periods(users: Collection[int], kinds: Rows, windows: Sequence[Window]) -> str:
+def periods(kinds: Rows, windows: Sequence[Window]) -> str:
     """The start of a statement that knows what the periods of some windows have come to."""
-    summed = sorted({window[5] for window in windows if not window[4]} | {0})
-    totals = "".join(f", {TOTAL[what]} AS total_{what}" for what in summed)
+    summed = sorted({what for *_, what, _ in windows} | {0})
+    columns = [f"total_{what}" for what in summed]
+    totals = ", ".join(f"{TOTAL[what]} AS total_{what}" for what in summed)
     measured = " ".join(f"WHEN {what} THEN r.total_{what}" for what in summed)
-    month = rest_of(f"({month_number('r.bucket')} - 1)", "win.months")
-    day = rest_of(f"({days_since('r.bucket', FIRST_MONDAY)} + 8 - win.week_start)", "7")
     return PERIODS.format(
         windows=rows_of_text([(0,) * 7, *windows]),
         kinds=rows_of_text([(0,) * 5, *kinds]),
-        days=TOTALS.format(totals=totals, users=ids_of(users), grain="D"),
-        months=TOTALS.format(totals=totals, users=ids_of(users), grain="M"),
+        days=totals_of(Grain.DAY, totals, windows),
+        months=totals_of(Grain.MONTH, totals, windows),
+        own_days=totals_of(Grain.DAY, totals, windows, by_category=True),
+        own_months=totals_of(Grain.MONTH, totals, windows, by_category=True),
+        whole=" UNION ALL ".join(whole(columns, windows)),
         measured=f"CASE win.what {measured} END",
-        one=any_measure(effect_is, SIGNED_WHAT),
-        week=days_before("r.bucket", day),
-        long=months_later("r.bucket", f"-({month})"),
+        week=week_with("r.bucket", "win.week_start"),
+        long=months_with("r.bucket", "win.months"),
+    )
+
+
+def whole(columns: Sequence[str], windows: Sequence[Window]) -> Iterator[str]:
+    """The periods of windows that count all categories, as selections from day and month."""
+    for months, table in ((0, "day"), (1, "month")):
+        yield ONE.format(months=months, columns=", ".join(columns), table=table)
+    several: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for _, user_id, months, week_start, category, *_ in windows:
+        if not category and (months > 1 or week_start):
+            several[months, week_start].add(user_id)
+    sums = ", ".join(f"CAST(SUM({column}) AS bigint)" for column in columns)
+    for (months, week_start), users in several.items():
+        start = months_with("r.bucket", str(months)) if months else ""
+        yield SEVERAL.format(
+            months=months,
+            week_start=week_start,
+            start=start or week_with("r.bucket", str(week_start)),
+            sums=sums,
+            table="month" if months else "day",
+            users=ids_of(users),
+        )
+
+
+def week_with(day: str, week_start: str) -> str:
+    """The first day of the week that holds a day."""
+    return days_before(day, rest_of(f"({days_since(day, FIRST_MONDAY)} + 8 - {week_start})", "7"))
+
+
+def months_with(month: str, months: str) -> str:
+    """The first day of so many months together that hold a month, of which the first is given."""
+    return months_later(month, f"-({rest_of(f'({month_number(month)} - 1)', months)})")
+
+
+def totals_of(
+    grain: Grain, totals: str, windows: Sequence[Window], *, by_category: bool = False
+) -> str:
+    """The totals of the users, and categories, that a window of a grain asks for."""
+    asked = [
+        (user_id, category)
+        for _, user_id, months, _, category, *_ in windows
+        if (category > 0) == by_category and (months > 0) == (grain == Grain.MONTH)
+    ]
+    statement = OWN_TOTALS if by_category else TOTALS
+    return statement.format(
+        totals=totals,
+        users=ids_of({user_id for user_id, _ in asked}) or "NULL",
+        categories=ids_of({category for _, category in asked}) or "NULL",
+        grain=grain.value,
     )
 
 

@@ -20,10 +20,10 @@ from budget.engine.commit import write_flips
 from budget.engine.day import move_to_today
 from budget.engine.quiet import quiet
 from budget.engine.rules import read_rules_of_day, rules_of
-from budget.engine.tips import first_days, give_tips, left_tips
+from budget.engine.tips import renew_tips
 from budget.engine.totals import read_totals_of
-from budget.judge.judgement import Flip, Identity, Pair, Rules, flips_of, pairs_of_day, sum_keys
-from budget.models import Alert, Ledger, LedgerState
+from budget.judge.judgement import Flip, Identity, Pair, flips_of, pairs_of_day, sum_keys
+from budget.models import Ledger, LedgerState
 from budget.models.ledger import Book, local_day
 from lib.errors import LedgersHeld, is_busy
 
@@ -155,23 +155,7 @@ def move(ledgers: Sequence[LedgerState], today: date) -> None:
         if flips := flips_of(pairs[pk], totals[pk], opened[pk], book.ledger):
             written.append((book, flips))
     write_flips(written)
-    renew_tips(books, rules)
-
-
-def renew_tips(books: Sequence[Book], rules: Mapping[int, Rules]) -> None:
-    """Find the next tipping rows for rolling windows that have left theirs, user by user."""
-    firsts: dict[int, date] = {}
-    for book in books:
-        firsts |= first_days(book.ledger, rules[book.ledger.user_id])
-    if not firsts:
-        return
-    left: dict[int, list[Alert]] = defaultdict(list)
-    rolling = [pk for pk, mine in rules.items() if any(one.days for one in mine.thresholds)]
-    for alert in left_tips(rolling, firsts):
-        left[alert.user_id].append(alert)
-    for book in books:
-        if book.ledger.user_id in left:
-            give_tips(book, left[book.ledger.user_id])
+    renew_tips([(book, rules[book.ledger.user_id]) for book in books])
 
 
 def open_alerts_of(pairs: dict[int, dict[Pair, str]]) -> dict[int, dict[Identity, int]]:

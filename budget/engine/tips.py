@@ -6,14 +6,13 @@ Finding it, and finding another one where it was edited, deleted or left behind 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from django.db import models
-
+from budget.engine import sql
 from budget.engine.pairs import span_of_alert
-from budget.engine.rules import rules_of
+from budget.engine.rules import effects_known, rules_of
 from budget.engine.totals import facts_by_id, read_missing
 from budget.judge.judgement import (
     Facts,
@@ -28,11 +27,9 @@ from budget.judge.judgement import (
 )
 from budget.judge.kinds import SIGNS, Match, Measure, PeriodType
 from budget.judge.periods import ROLLING_START, rolling_span
-from budget.models import Alert, AlertStatus, Grain, LedgerState, Rollup, Transaction
-from budget.models.ledger import Book
-from budget.models.money import to_minor
+from budget.models import Alert, AlertStatus, LedgerState
+from budget.models.ledger import Book, as_date
 
-DATES_A_QUERY = 500
 IDS_A_QUERY = 500
 # The effects that count for any measure.
 COUNTED = frozenset(effect for signs in SIGNS.values() for effect in signs)
@@ -55,15 +52,22 @@ class Bucket(NamedTuple):
 # One transaction: id, and itself as a bucket of one.
 Numbered = tuple[int, Bucket]
 Days = dict[date, list[Bucket]]
-Walk = Generator[date, list[Numbered], tuple[int, int | None] | None]
+# A transaction, and the running total at it; None of a combination.
+Tip = tuple[int, int | None]
+Walk = Generator[date, list[Numbered], Tip | None]
+
+
+class Sought(NamedTuple):
+    """A level of a threshold in a period, of which the row is wanted that reaches it."""
+
+    user_id: int
+    rules: Rules
+    pair: Pair
+    level: Level
 
 
 def find_tips(ledger: LedgerState, flips: Iterable[Flip]) -> None:
-    """Set tip and then on each opening flip, from the present rows of its period.
-
-    Rows run in (date, id) order. The day rollups tell the days on which the level can have been
-    reached at all, so only the rows of those days are read, whatever the period holds.
-    """
+    """Set tip and then on each opening flip, from the present rows of its period."""
     opening = [flip for flip in flips if flip.tippable]
     for flip in opening:
         if flip.span.type == PeriodType.TRANSACTION:
@@ -72,26 +76,42 @@ def find_tips(ledger: LedgerState, flips: Iterable[Flip]) -> None:
     if not periods:
         return
     rules = rules_of(ledger)
-    days = read_days(ledger.user_id, [(flip.rule, flip.span) for flip in periods], rules)
-    walks = [(flip, walk(rules, days, flip)) for flip in periods]
+    sought = [
+        Sought(ledger.user_id, rules, (flip.rule, flip.span), Level(flip.level, flip.ranges))
+        for flip in periods
+    ]
+    for flip, found in zip(periods, search(sought), strict=True):
+        if found is not None:
+            flip.tip, flip.then = found
+
+
+def search(sought: Sequence[Sought]) -> list[Tip | None]:
+    """The rows that reach some levels of many users, in a few statements; None where none does.
+
+    Rows run in (date, id) order. The day rollups tell the days on which the level can have been
+    reached at all, so only the rows of those days are read, whatever the period holds.
+    """
+    days = read_days(sought)
+    walks = [walk(one, days[one.user_id]) for one in sought]
+    found: list[Tip | None] = [None] * len(sought)
     # A walk that asks for no day at all has no tipping row.
-    waiting = [(flip, steps, day) for flip, steps in walks for day in [next(steps, None)] if day]
+    waiting = [(at, day) for at, steps in enumerate(walks) for day in [next(steps, None)] if day]
+    rules = {one.user_id: one.rules for one in sought}
     while waiting:
-        rows_by_day = read_rows(ledger.user_id, {day for _, _, day in waiting}, rules)
+        rows = read_rows({(sought[at].user_id, day) for at, day in waiting}, rules)
         still = []
-        for flip, steps, day in waiting:
+        for at, day in waiting:
             try:
-                still.append((flip, steps, steps.send(rows_by_day[day])))
+                still.append((at, walks[at].send(rows[sought[at].user_id, day])))
             except StopIteration as end:
-                if end.value is not None:
-                    flip.tip, flip.then = end.value
+                found[at] = end.value
         waiting = still
+    return found
 
 
-def walk(rules: Rules, days: Days, flip: Flip) -> Walk:
+def walk(sought: Sought, days: Days) -> Walk:
     """Ask for the rows of each day that can reach the level, until one of them does."""
-    rule, span = flip.rule, flip.span
-    level = Level(flip.level, flip.ranges)
+    _, rules, (rule, span), level = sought
     running = [0] * len(rule.terms)
     for day in sorted(day for day in days if span.start <= day < span.end):
         buckets = [
@@ -124,42 +144,34 @@ def reachable(match: str, level: Level, most: Sequence[int]) -> bool:
     return any(reached) if match == Match.ANY else all(reached)
 
 
-def read_days(user_id: int, pairs: Sequence[Pair], rules: Rules) -> Days:
-    """What each day comes to, by category and effect, in the range of some periods."""
-    rows = (
-        Rollup.objects.filter(
-            user_id=user_id,
-            grain=Grain.DAY,
-            bucket__gte=min(span.start for _, span in pairs),
-            bucket__lt=max(span.end for _, span in pairs),
-        )
-        .order_by()
-        .values_list("bucket", "category_id", "type_id")
-        .annotate(amounts=models.Sum("amount"), counts=models.Sum("count"))
-    )
-    days: Days = defaultdict(list)
-    for day, category_id, type_id, amount, count in rows.iterator():
-        effect = rules.effect_of(type_id)
+def read_days(sought: Iterable[Sought]) -> dict[int, Days]:
+    """What each day comes to, by category and effect, in the range of each user's periods."""
+    ranges: dict[int, tuple[date, date]] = {}
+    rules: dict[int, Rules] = {}
+    for user_id, mine, (_, span), _ in sought:
+        first, end = ranges.get(user_id, (span.start, span.end))
+        ranges[user_id] = min(first, span.start), max(end, span.end)
+        rules[user_id] = mine
+    days: dict[int, Days] = {user_id: defaultdict(list) for user_id in ranges}
+    windows = [(user_id, first, end) for user_id, (first, end) in ranges.items()]
+    for user_id, day, category_id, type_id, amount, count in sql.days_of_many(windows):
+        effect = rules[user_id].effect_of(type_id)
         if effect in COUNTED:
-            days[day].append(Bucket(category_id, effect, int(amount), int(count)))
+            days[user_id][as_date(day)].append(Bucket(category_id, effect, amount, count))
     return days
 
 
-def read_rows(user_id: int, dates: set[date], rules: Rules) -> dict[date, list[Numbered]]:
-    """The rows of some days that count for anything, in id order."""
-    rows_by_day: dict[date, list[Numbered]] = {day: [] for day in dates}
-    ordered = sorted(dates)
-    for at in range(0, len(ordered), DATES_A_QUERY):
-        rows = (
-            Transaction.objects.filter(user_id=user_id, date__in=ordered[at : at + DATES_A_QUERY])
-            .order_by("id")
-            .values_list("date", "id", "category_id", "type_id", "amount")
-        )
-        for day, number, category_id, type_id, amount in rows.iterator():
-            effect = rules.effect_of(type_id)
-            if effect in COUNTED:
-                rows_by_day[day].append((number, Bucket(category_id, effect, to_minor(amount), 1)))
-    return rows_by_day
+def read_rows(
+    wanted: set[tuple[int, date]], rules: Mapping[int, Rules]
+) -> dict[tuple[int, date], list[Numbered]]:
+    """The rows of some users' days that count for anything, in id order."""
+    rows: dict[tuple[int, date], list[Numbered]] = {one: [] for one in wanted}
+    for user_id, day, number, category_id, type_id, minor in sql.rows_of_days(sorted(wanted)):
+        effect = rules[user_id].effect_of(type_id)
+        if effect in COUNTED:
+            one = Bucket(category_id, effect, minor, 1)
+            rows[user_id, as_date(day)].append((number, one))
+    return rows
 
 
 # Another tipping transaction for alerts that are open already
@@ -222,10 +234,8 @@ def give_tips(book: Book, alerts: Sequence[Alert]) -> None:
                     ranges=verdict.ranges,
                 )
     find_tips(ledger, flips.values())
-    for alert in alerts:
-        flip = flips.get(alert.pk)
-        alert.transaction_id = flip.tip if flip else None
-    Alert.objects.bulk_update(alerts, ["transaction"], batch_size=IDS_A_QUERY)
+    tips = {pk: flip.tip for pk, flip in flips.items()}
+    sql.name_tips([(alert.pk, tips.get(alert.pk)) for alert in alerts])
     if alerts:
         # What the last judgement has opened may be among them.
         book.fresh = ()
@@ -233,33 +243,50 @@ def give_tips(book: Book, alerts: Sequence[Alert]) -> None:
 
 def renew_rolling_tips(book: Book) -> None:
     """As a day begins, find the next tipping row for rolling windows that have left theirs."""
-    if firsts := first_days(book.ledger, rules_of(book.ledger)):
-        left = left_tips([book.ledger.user_id], firsts)
-        if left:
-            give_tips(book, left)
+    renew_tips([(book, rules_of(book.ledger))])
 
 
-def first_days(ledger: LedgerState, rules: Rules) -> dict[int, date]:
-    """The first day of each rolling window, by threshold."""
-    return {
-        rule.threshold_id: rolling_span(ledger.as_of, rule.days).start
+def renew_tips(days: Sequence[tuple[Book, Rules]]) -> None:
+    """The same for many users, each with rules that have the effects of types, or none at all."""
+    windows = {
+        rule.threshold_id: (book, rules, (rule, rolling_span(book.ledger.as_of, rule.days)))
+        for book, rules in days
         for rule in rules.thresholds
         if rule.type == PeriodType.ROLLING
     }
+    if not windows:
+        return
+    users = list({book.ledger.user_id for book, _, _ in windows.values()})
+    left = [
+        (alert_id, *windows[threshold_id], percent)
+        for alert_id, threshold_id, percent, day in tipped_windows(users)
+        if threshold_id in windows and day < windows[threshold_id][2][1].start
+    ]
+    with_effects = effects_known({book.ledger.user_id: rules for _, book, rules, _, _ in left})
+    ids: list[int] = []
+    sought: list[Sought] = []
+    for alert_id, book, _, pair, percent in left:
+        # What the last judgement has opened may be among them.
+        book.fresh = ()
+        user_id = book.ledger.user_id
+        for level in pair[0].levels:
+            if level.percent == percent:
+                ids.append(alert_id)
+                sought.append(Sought(user_id, with_effects[user_id], pair, level))
+    found = search(sought)
+    tips = {pk: tip and tip[0] for pk, tip in zip(ids, found, strict=True)}
+    sql.name_tips([(alert_id, tips.get(alert_id)) for alert_id, *_ in left])
 
 
-def left_tips(user_ids: Collection[int], firsts: Mapping[int, date]) -> list[Alert]:
-    """The open rolling alerts of some users whose window has left the row that tipped them."""
+def tipped_windows(user_ids: Collection[int]) -> Iterator[tuple[int, int, int, date]]:
+    """The id, threshold and level of the open rolling alerts of some users, with the day of the row
+    that tipped each."""
     alerts = Alert.objects.filter(
         user_id__in=user_ids, period_start=ROLLING_START, transaction__isnull=False
     )
-    tipped = alerts.open().values_list("id", "threshold_id", "transaction__date")
-    left = [
-        pk
-        for pk, threshold_id, day in tipped.order_by("id")
-        if (first := firsts.get(threshold_id)) and day < first
-    ]
-    return list(Alert.objects.filter(pk__in=left).order_by("id")) if left else []
+    columns = ("id", "threshold_id", "level", "transaction__date")
+    for pk, threshold_id, level, day in alerts.open().values_list(*columns).order_by("id"):
+        yield pk, threshold_id or 0, level or 0, day
 
 
 def mend_tips(book: Book, thresholds: Collection[int] | None = None) -> None:
