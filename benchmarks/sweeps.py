@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 from django.contrib.auth.models import User
-from django.db import models
+from django.utils import timezone
 
 from benchmarks import book
 from benchmarks.book import Plan
@@ -20,7 +21,7 @@ from benchmarks.start import Client
 from benchmarks.table import Table, in_rate, in_times
 from budget import engine
 from budget.engine.reconcile import mend
-from budget.models import Ledger, Operator, PeriodType, Threshold
+from budget.models import Operator, PeriodType, Threshold
 
 # So many users take their turn one by one, beside all of them together.
 ONE_BY_ONE = 5
@@ -45,7 +46,7 @@ def audits(bases: Bases, scale: Scale) -> Table:
 
 
 def midnights(bases: Bases, scale: Scale) -> Table:
-    """All users in batches, against one by one."""
+    """All users in batches, against one by one; most have an alert whose tipping row leaves."""
     with Client(bases.make()) as client:
         client.run(filled_with_days, scale.users)
         together, alone = client.run(day_paces, scale.rounds)
@@ -70,7 +71,16 @@ def filled_with_days(users: int) -> None:
 
 
 def audit_paces(rounds: int) -> tuple[Pace, Pace]:
-    return paces(rounds, audit, lambda users: [mend(pk, keep=False) for pk in users], set())
+    ids = all_users()
+    together: Pace = []
+    alone: Pace = []
+    for counts in rounds_of(rounds, "audits"):
+        few = some_of(ids, len(alone))
+        paces = pace(audit, ids), pace(look_again, few)
+        if counts:
+            together.append(paces[0])
+            alone.append(paces[1])
+    return together, alone
 
 
 def audit(users: Sequence[int]) -> None:
@@ -78,32 +88,48 @@ def audit(users: Sequence[int]) -> None:
         raise RuntimeError("A user of the benchmark has a drift.")
 
 
+def look_again(users: Sequence[int]) -> None:
+    for pk in users:
+        mend(pk, keep=False)
+
+
 def day_paces(rounds: int) -> tuple[Pace, Pace]:
-    def one_by_one(users: Sequence[int]) -> None:
-        for pk in users:
-            engine.move_to_today(pk)
-
-    return paces(rounds, lambda users: engine.tick(), one_by_one, {"as_of"})
-
-
-def paces(
-    rounds: int,
-    all_users: Callable[[Sequence[int]], object],
-    some_users: Callable[[Sequence[int]], object],
-    turned_back: set[str],
-) -> tuple[Pace, Pace]:
-    """Users a second of both ways, in turn. turned_back: columns of days to set back before."""
-    ids = list(User.objects.order_by("id").values_list("id", flat=True))
+    """One midnight after another: rows leave windows, tipping rows among them, and periods end."""
+    ids = all_users()
     together: Pace = []
     alone: Pace = []
-    for counts in rounds_of(rounds, "sweeps"):
-        few = random.Random(len(alone)).sample(ids, min(len(ids), ONE_BY_ONE))  # noqa: S311
-        for way, users, found in ((all_users, ids, together), (some_users, few, alone)):
-            day = {name: models.F(name) - timedelta(days=1) for name in turned_back}
-            if day:
-                Ledger.objects.filter(pk__in=users).update(**day)
-            begun = time.perf_counter()
-            way(users)
-            if counts:
-                found.append(len(users) / (time.perf_counter() - begun))
+    now = timezone.now
+    for days, counts in enumerate(rounds_of(rounds, "midnights"), 1):
+        few = some_of(ids, days)
+        with mock.patch.object(timezone, "now", lambda days=days: now() + timedelta(days=days)):
+            # Who was moved alone has his day; the others are moved together.
+            paces = pace(one_by_one, few), pace(tick, sorted({*ids} - {*few}))
+        if counts:
+            alone.append(paces[0])
+            together.append(paces[1])
     return together, alone
+
+
+def one_by_one(users: Sequence[int]) -> None:
+    for pk in users:
+        engine.move_to_today(pk)
+
+
+def tick(users: Sequence[int]) -> None:
+    if (moved := engine.tick()) != len(users):
+        raise RuntimeError(f"{moved} users were moved, not {len(users)}.")
+
+
+def all_users() -> list[int]:
+    return list(User.objects.order_by("id").values_list("id", flat=True))
+
+
+def some_of(users: Sequence[int], seed: int) -> list[int]:
+    return random.Random(seed).sample(users, min(len(users), ONE_BY_ONE))  # noqa: S311
+
+
+def pace(way: Callable[[Sequence[int]], object], users: Sequence[int]) -> float:
+    """Users a second."""
+    begun = time.perf_counter()
+    way(users)
+    return len(users) / (time.perf_counter() - begun)

@@ -256,7 +256,7 @@ def test_periods_are_cut_in_the_database_as_in_the_judgement(month_start: int) -
             for of in (0, row.category_id)
         ]
         kinds = [(row.type_id, 1, None, 1, 1)]
-        rows = sql.run([(sql.period_sums([user.pk], kinds, windows), [])])
+        rows = sql.run_hashed(sql.period_sums(kinds, windows))
         for number, type in enumerate(PERIODS):
             found = {as_date(start) for one, start, _ in rows if one == number}
             assert found == {span_of(type, day, calendar).start for day in dates}, type

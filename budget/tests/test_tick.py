@@ -160,6 +160,40 @@ def test_the_statements_of_a_batch_do_not_grow_with_its_users() -> None:
     assert queries(9, 9) <= queries(2, 5)
 
 
+def test_windows_of_many_users_leave_their_tipping_rows_in_as_few_statements() -> None:
+    """Each alert names the next row of its own user, as if that user were alone."""
+
+    def queries(month: int, count: int) -> int:
+        with at(f"2018-{month:02}-01T12:00"):
+            users = [make_user(f"{month} {number}") for number in range(count)]
+            for user in users:
+                limit(user, "50", "rolling", days=3, levels=[80, 100])
+                spend(user, "60", f"2018-{month:02}-01")
+        with at(f"2018-{month:02}-02T12:00"):
+            # The level is reached by the second row of the day, or only by the last of the window.
+            rows = [
+                [spend(user, str(amount), f"2018-{month:02}-02") for amount in (30, 11 + number)]
+                for number, user in enumerate(users)
+            ]
+            last = [spend(user, "40", f"2018-{month:02}-03") for user in users]
+        with at(f"2018-{month:02}-04T12:00"), CaptureQueriesContext(connection) as ran:
+            assert engine.tick() >= count
+        for number, user in enumerate(users):
+            tips = dict(Alert.objects.filter(user=user).values_list("level", "transaction_id"))
+            first = rows[number][1].pk
+            assert tips == {80: first, 100: first if number >= 9 else last[number].pk}
+            assert not engine.reconcile(user.pk)
+        return len(ran)
+
+    # In the batch of each of the others is a user for whom nothing changes, and some whose alerts
+    # resolve, as their windows have left all rows.
+    with at("2018-01-01"):
+        make_user()
+    queries(1, 2)
+    few = queries(3, 2)
+    assert queries(5, 10) <= few
+
+
 def test_the_command_says_how_many_and_how_fast() -> None:
     with at("2018-03-05T12:00"):
         make_user()
