@@ -31,6 +31,7 @@ from benchmarks.table import Table
 from benchmarks.worker import memory, shares, start_up
 
 Measure = Callable[[Bases, Scale], Table]
+Tables = Mapping[str, Table]
 # Over HTTP, and of many users, on PostgreSQL only.
 SERVED: Mapping[str, Measure] = {
     "peers": compare,
@@ -54,15 +55,18 @@ def main() -> int:
     given = parser().parse_args()
     scale = chosen_scale(given)
     chosen = [kind for kind in kinds() if given.database in (None, kind.name.lower())]
+    where = machine(chosen)
+
+    def keep(tables: Tables) -> None:
+        if given.write:
+            write(given.write, where, tables)
+
     try:
-        tables = measure(chosen, given.only or list(PARTS), scale)
+        tables = measure(chosen, given.only or list(PARTS), scale, keep)
     except RuntimeError as error:
         # The service's log names no message of an error, because there may be a user's data in it.
         sys.exit(str(error))
-    where = machine(chosen)
     print("\n\n".join([call(), where, *map(str, tables.values())]))
-    if given.write:
-        write(given.write, where, tables)
     return 0
 
 
@@ -125,8 +129,14 @@ def chosen_scale(given: argparse.Namespace) -> Scale:
     return scale
 
 
-def measure(chosen: Sequence[Kind], parts: Sequence[str], scale: Scale) -> dict[str, Table]:
-    """Each part on each kind of database, one after another, on databases made for it."""
+def measure(
+    chosen: Sequence[Kind], parts: Sequence[str], scale: Scale, keep: Callable[[Tables], None]
+) -> dict[str, Table]:
+    """Each part on each kind of database, one after another, on databases made for it.
+
+    keep: gets each table as soon as it is measured, by its part, so that a run that ends halfway
+    loses nothing.
+    """
     found: dict[str, Table] = {}
     for kind in chosen:
         with scratch(kind) as make:
@@ -136,10 +146,11 @@ def measure(chosen: Sequence[Kind], parts: Sequence[str], scale: Scale) -> dict[
                 table = PARTS[part](bases, scale)
                 known = found.get(part)
                 found[part] = replace(known, rows=[*known.rows, *table.rows]) if known else table
+                keep({part: found[part]})
     return found
 
 
-def write(document: Path, where: str, tables: Mapping[str, Table]) -> None:
+def write(document: Path, where: str, tables: Tables) -> None:
     """Replace the tables of a document between their marks, with their pictures beside it.
 
     Raises ValueError for a document without the marks.

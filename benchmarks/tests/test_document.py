@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks import command, comparison
+from benchmarks.databases import Kind
 from benchmarks.load import Load
-from benchmarks.measure import Spread
+from benchmarks.measure import QUICK, Spread
 from benchmarks.picture import Panel, draw
 from benchmarks.table import Table
 
@@ -94,3 +96,15 @@ def test_the_ratios_of_a_row_are_of_the_right_services() -> None:
         "3.50 (3.00 to 4.00) / 200",
         "0.80 + 0.20",
     ]
+
+
+def test_what_was_measured_is_kept_where_a_later_part_fails() -> None:
+    table = Table("History", ("a",), [("1",)])
+    failing = mock.Mock(side_effect=RuntimeError("No server"))
+    kept: dict[str, Table] = {}
+    with (
+        mock.patch.dict(command.PARTS, {"history": lambda *_: table, "kinds": failing}),
+        pytest.raises(RuntimeError, match="No server"),
+    ):
+        command.measure([Kind("SQLite")], ["history", "kinds"], QUICK, kept.update)
+    assert kept == {"history": table}
