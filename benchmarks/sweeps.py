@@ -102,7 +102,7 @@ def day_paces(rounds: int) -> tuple[Pace, Pace]:
     for days, counts in enumerate(rounds_of(rounds, "midnights"), 1):
         few = some_of(ids, days)
         with mock.patch.object(timezone, "now", lambda days=days: now() + timedelta(days=days)):
-            # Who was moved alone has his day; the others are moved together.
+            # One by one for a few; then all others together.
             paces = pace(one_by_one, few), pace(tick, sorted({*ids} - {*few}))
         if counts:
             alone.append(paces[0])

@@ -965,7 +965,7 @@ def for_sets() -> list[Step]:
 
 
 def run_hashed(statement: str) -> list[tuple[Any, ...]]:
-    """Run a statement of such a transaction that joins by hashes alone."""
+    """Run a statement of such a transaction that joins only by hashes."""
     if connection.vendor != "postgresql":
         return run([(statement, [])])
     rows = run([(HASH_ONLY, []), (statement, [])])

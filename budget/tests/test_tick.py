@@ -161,7 +161,7 @@ def test_the_statements_of_a_batch_do_not_grow_with_its_users() -> None:
 
 
 def test_windows_of_many_users_leave_their_tipping_rows_in_as_few_statements() -> None:
-    """Each alert names the next row of its own user, as if that user were alone."""
+    """Each alert names the next row of its user, as for one user by itself."""
 
     def queries(month: int, count: int) -> int:
         with at(f"2018-{month:02}-01T12:00"):
