@@ -20,6 +20,7 @@ COPY budget budget
 COPY financial_alerts financial_alerts
 COPY lib lib
 COPY support support
+COPY web web
 COPY deploy/database/roles.sql deploy/database/
 # The settings want a key; this one is made here, signs nothing and ends with the command. Redoc comes
 # along with Swagger UI and is shown nowhere.

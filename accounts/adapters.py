@@ -19,6 +19,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 
 from accounts import notices
 from accounts.models import Device
@@ -44,9 +45,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return f"{start or 'user'}_{secrets.token_hex(5)}"
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail while the request waits for it. Raises MailFailed."""
+        """Send a mail while the request waits for it, in English, as all are. Raises MailFailed."""
         try:
-            super().send_mail(template_prefix, email, context)
+            with translation.override("en"):
+                super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException) as error:
             logger.exception("A mail could not be sent: %s", template_prefix)
             raise MailFailed from error

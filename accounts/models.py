@@ -14,6 +14,7 @@ from django.utils import timezone
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from lib.errors import Conflict
 from lib.select import Select
 from lib.shapes import Id, MomentText, UserId, shape, words
 from lib.text import digest, moment, search_key
@@ -173,6 +174,15 @@ class ApiToken(models.Model):
         secret = token.seal()
         token.save()
         return token, secret
+
+    @classmethod
+    def issue_personal(
+        cls, user: Any, name: str, scope: Scope, expires_at: datetime | None = None
+    ) -> tuple[ApiToken, str]:
+        """As issue(), for a person. Raises Conflict where MAX_LIVE of theirs are in force."""
+        if cls.objects.filter(user=user).live().count() >= cls.MAX_LIVE:
+            raise Conflict(f"A user has at most {cls.MAX_LIVE} tokens that are in force.")
+        return cls.issue(user, name, scope, expires_at)
 
     def seal(self) -> str:
         """Give a token that is not stored yet its secret, of which it keeps only the digest."""

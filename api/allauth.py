@@ -1,4 +1,4 @@
-"""allauth's addresses: all of its JSON API, and of its pages those that the admin's login needs."""
+"""allauth's addresses: all of its JSON API, and of its pages those that have a template of ours."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from accounts import guesses
 from accounts.refusals import bare_refusal
 from api.guard import View, made_once, mailing, passkeys, strict
 
-# A password or a passkey, a code from a mail, a second factor, and the way out; another password;
-# and setting up an authenticator app with its recovery codes.
+# Signing up; a password or a passkey, a code from a mail, a second factor, and the way out; another
+# password; setting up an authenticator app with its recovery codes, and keys; and where the user is
+# logged in.
 PAGES = frozenset(
     {
+        "account_signup",
+        "account_change_password",
         "account_login",
         "account_logout",
         "account_inactive",
@@ -40,6 +43,10 @@ PAGES = frozenset(
         "mfa_view_recovery_codes",
         "mfa_generate_recovery_codes",
         "mfa_download_recovery_codes",
+        "mfa_list_webauthn",
+        "mfa_add_webauthn",
+        "mfa_remove_webauthn",
+        "usersessions_list",
     }
 )
 # Telephone numbers are no part of an account here.
@@ -47,7 +54,7 @@ ABSENT = frozenset({"manage_phone", "verify_phone", "resend_phone_verification_c
 # allauth reads and completes 3,700 lines of YAML for each request for the description of its API.
 DESCRIPTIONS = frozenset({"openapi_yaml", "openapi_json"})
 # Stored as a whole, or not at all where its mail cannot be sent.
-WHOLE = frozenset({"signup", "signup_webauthn"})
+WHOLE = frozenset({"signup", "signup_webauthn", "account_signup"})
 
 
 def no_page(request: HttpRequest, **keys: Any) -> HttpResponseBase:
@@ -67,6 +74,8 @@ def page(pattern: URLPattern) -> View:
     view: View = pattern.callback
     if pattern.name in guesses.PAGES:
         view = guesses.counted_page(view, guesses.PAGES[pattern.name])
+    if pattern.name in WHOLE:
+        view = transaction.atomic(view)
     return mailing(view)
 
 

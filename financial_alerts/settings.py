@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     # After allauth, whose admin pages they replace.
     "accounts",
     "support.apps.SupportConfig",
+    "web.apps.WebConfig",
     "api",
     "corsheaders",
     # Static files of Swagger UI, for the page that shows the API.
@@ -98,6 +99,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "web.language.Language",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -109,7 +111,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         # Before the apps' templates: these replace allauth's mails and pages.
-        "DIRS": [BASE_DIR / "accounts" / "templates", BASE_DIR / "support" / "templates"],
+        "DIRS": [BASE_DIR / name / "templates" for name in ("accounts", "web", "support")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -240,10 +242,11 @@ if environment.EMAIL_URL is not None:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.DEFAULT_FROM_EMAIL
 
-# Accounts: what apps and web pages do over /_allauth/, and the pages that the admin's login needs.
+# Accounts: what apps do over /_allauth/, and the pages of `web`.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_REDIRECT_URL = "web:overview"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ADMIN_SECOND_FACTOR = environment.admin_second_factor
 ALLAUTH_TRUSTED_PROXY_COUNT = environment.TRUSTED_PROXY_COUNT
 HEADLESS_ONLY = False
@@ -323,7 +326,13 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en-us"
 FORMAT_MODULE_PATH = "financial_alerts.formats"
-USE_I18N = False
+# Pages alone are shown in another language than English (web/language.py).
+USE_I18N = True
+LANGUAGES = [("en", "English"), ("de", "German")]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = not DEBUG
 USE_TZ = True
 TIME_ZONE = "UTC"
 

@@ -25,8 +25,6 @@ class Autocomplete(AutocompleteJsonView):
 class SupportSite(StaffSite):
     site_header = site_title = "Financial Alerts"
     index_title = "Support"
-    # There is no page to view, only the API.
-    site_url = None
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         view: Any = Autocomplete.as_view(admin_site=self)

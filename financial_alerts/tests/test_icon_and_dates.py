@@ -18,7 +18,7 @@ from budget.tests.people import make_user, spend
 from support.links import page_url
 
 JOINED = datetime(2018, 3, 5, tzinfo=UTC)
-ICON = "/static/accounts/icon.svg"
+ICON = "/static/web/icon.svg"
 LINK = f'<link rel="icon" href="{ICON}" type="image/svg+xml">'
 
 

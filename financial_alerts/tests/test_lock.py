@@ -186,7 +186,7 @@ def test_what_is_missing_on_one_python_alone_is_seen(files: Files) -> None:
 
 OUR_OWN = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 RUNTIME = {
-    *("accounts", "api", "budget", "financial_alerts", "lib", "support"),
+    *("accounts", "api", "budget", "financial_alerts", "lib", "support", "web"),
     *("gunicorn.conf.py", "manage.py"),
 }
 # Stand-ins for AWS, and what the service is compared with, in separate environments.
