@@ -41,6 +41,7 @@ TOGETHER = {
     "financial_alerts/tests/test_pgbouncer.py",
     "financial_alerts/tests/test_sentry.py",
     "financial_alerts/tests/test_tls.py",
+    "web/tests/test_in_chromium.py",
 }
 # The markers that -m leaves out by name, and what runs those tests.
 COMMANDS = {
