@@ -326,7 +326,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en-us"
 FORMAT_MODULE_PATH = "financial_alerts.formats"
-# Pages alone are shown in another language than English (web/language.py).
+# Only pages are shown in another language than English (web/language.py).
 USE_I18N = True
 LANGUAGES = [("en", "English"), ("de", "German")]
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60

@@ -72,7 +72,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @page
 @reauthentication_required(allow_get=True)  # type: ignore[untyped-decorator] # allauth's
 def tokens(request: HttpRequest) -> HttpResponse:
-    """The tokens, newest first, and a form for another; its secret is shown in the answer alone."""
+    """The tokens, newest first, and a form for another; its secret is shown only in the answer."""
     form = TokenForm(request.POST or None)
     secret = form.issue(request) if form.is_bound and form.is_valid() else None
     mine = ApiToken.objects.filter(user=owner(request))

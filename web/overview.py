@@ -21,7 +21,7 @@ from web.cards import card_of
 from web.notices import Notice, What, notice_of
 from web.pages import owner, page, read, say
 
-# As many alerts as anybody looks through; more are told as a number by the list of the API.
+# As many alerts as anybody looks through; the API lists the others.
 MOST_ALERTS = 20
 SNOOZE = timedelta(days=1)
 
@@ -29,7 +29,7 @@ SNOOZE = timedelta(days=1)
 @require_safe
 @page
 def overview(request: HttpRequest) -> HttpResponse:
-    """The open alerts, the highest of each limit alone, and the limits with their period."""
+    """The open alerts, only the highest of each limit, and the limits with their period."""
     now = timezone.now()
     shown = read(owner(request), lambda reading: contents(reading, now))
     return render(request, "web/overview.html", {"place": "overview", **shown})

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 # Nothing of anybody's data: the same bytes for everybody.
 SHELL = ("web/style.css", "web/shell.js", "web/icon.svg")
 WORKER = "web/service-worker.js"
-# It fetches for the page, so that the policy of data, which lets nothing through, is none for it.
+# It fetches for the page: the policy of data would let nothing through.
 WORKER_CSP = "default-src 'none'; connect-src 'self'"
 
 

@@ -1,4 +1,4 @@
-"""In which state a limit or an alert is: a word, a colour and a sign, so never the colour alone."""
+"""In which state a limit or an alert is: a word, a colour and a sign, never only a colour."""
 
 from __future__ import annotations
 

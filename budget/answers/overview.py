@@ -31,7 +31,7 @@ def read_profile(reading: Reading) -> ProfileRow:
 
 
 def read_active(reading: Reading, limit: int) -> list[AlertRow]:
-    """The newest active alerts, of each threshold and period the highest level alone."""
+    """The newest active alerts, of each threshold and period only the highest level."""
     ledger = reading.ledger
     rows = alerts_of(ledger.user_id).where("r.status = %s", AlertStatus.OPEN)
     rows = highest(active(rows, ledger.as_of, True))
@@ -64,7 +64,7 @@ def left_per_day(current: CurrentDict) -> Decimal | None:
 def largest_parts(reading: Reading, alerts: Sequence[AlertRow]) -> dict[int, list[PartDict]]:
     """The transactions that count most for each of some alerts, largest first, by the alert's id.
 
-    One statement. Of a custom alert there are none, nor of one whose revision was not kept.
+    One statement. A custom alert has no rows, nor has one whose revision was not kept.
     """
     sources = {source_of(alert): alert for alert in alerts}
     bases = bases_of(reading, sources)
@@ -76,7 +76,7 @@ def largest_parts(reading: Reading, alerts: Sequence[AlertRow]) -> dict[int, lis
     if not pairs:
         return {}
     parts = [largest_of(reading.ledger, pk, pair) for pk, pair in pairs.items()]
-    # In brackets of their own, because SQLite takes no LIMIT before a UNION.
+    # In separate brackets, because SQLite takes no LIMIT before a UNION.
     selects = (f"SELECT * FROM ({part}) q{n}" for n, (part, _) in enumerate(parts))  # noqa: S608 (of constants)
     text = " UNION ALL ".join(selects)
     rules, shown = rules_of(reading.ledger), len(TransactionRow._fields)

@@ -28,7 +28,7 @@ QUIET = (
 
 @contextmanager
 def one_chromium() -> Iterator[Browser]:
-    """A browser for several tests, each in a context of its own, which keeps nothing."""
+    """A browser for several tests, each in another context, which keeps nothing."""
     # As below.
     unsafe = mock.patch.dict(os.environ, DJANGO_ALLOW_ASYNC_UNSAFE="true")
     with unsafe, sync_playwright() as playwright:

@@ -77,7 +77,7 @@ class OverviewTest(PageTestCase):
         text = self.text()
         self.assertIn(
             "1 alert is true now Eating limit reached March 2018 105.00 USD of 100.00 USD spent "
-            "books 4 March 60.00 USD dinner 2 March 60.00 USD Seen Later",
+            "books 4 March 60.00 USD dinner 2 March 60.00 USD Why? Seen Later",
             text,
         )
 
