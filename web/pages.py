@@ -42,9 +42,9 @@ def page(view: View) -> View:
 
 
 def too_many(request: HttpRequest, error: Throttled) -> HttpResponse:
-    headers = {"Retry-After": str(error.count.reset), "Cache-Control": "no-store"}
     response = render(request, "429.html", status=429)
-    response.headers.update(headers)
+    response.headers["Retry-After"] = str(error.count.reset)
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 
