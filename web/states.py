@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 
 class State(NamedTuple):
@@ -30,24 +30,26 @@ def level_words(level: int, operator: str) -> str:
     return words if level == 100 else words % {"level": level}
 
 
+BOUNDS = {
+    "gte": gettext_lazy("at least %(amount)s"),
+    "gt": gettext_lazy("more than %(amount)s"),
+    "lte": gettext_lazy("at most %(amount)s"),
+    "lt": gettext_lazy("less than %(amount)s"),
+    "eq": gettext_lazy("exactly %(amount)s"),
+}
+MEASURES = {
+    "spending": gettext_lazy("spent"),
+    "income": gettext_lazy("earned"),
+    "net": gettext_lazy("net"),
+    "count": gettext_lazy("expenses"),
+}
+
+
 def bound_words(operator: str, amount: str) -> str:
     """What a total is compared with, such as "at most 150.00 EUR"."""
-    words = {
-        "gte": gettext("at least %(amount)s"),
-        "gt": gettext("more than %(amount)s"),
-        "lte": gettext("at most %(amount)s"),
-        "lt": gettext("less than %(amount)s"),
-        "eq": gettext("exactly %(amount)s"),
-    }
-    return words[operator] % {"amount": amount}
+    return str(BOUNDS[operator]) % {"amount": amount}
 
 
 def measure_words(measure: str) -> str:
     """What a total is of."""
-    words = {
-        "spending": gettext("spent"),
-        "income": gettext("earned"),
-        "net": gettext("net"),
-        "count": gettext("expenses"),
-    }
-    return words[measure]
+    return str(MEASURES[measure])

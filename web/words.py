@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format, get_format
 from django.utils.translation import get_language, gettext, pgettext_lazy
 
 # How many decimals a currency has by ISO 4217, where it is not two.
@@ -30,10 +30,18 @@ def digits_of(currency: str) -> int:
 
 def number_words(amount: Decimal, digits: int) -> str:
     """A number with its digits grouped; it shows more of them rather than round."""
-    exact = amount.normalize()
-    shown = max(digits, -int(exact.as_tuple().exponent))
-    text: str = number_format(abs(amount), decimal_pos=shown, use_l10n=True, force_grouping=True)
+    least = -int(amount.normalize().as_tuple().exponent)
+    text = f"{abs(amount):,.{max(digits, least)}f}"
+    if (separators := separators_of(get_language() or "")) != (",", "."):
+        text = text.translate(str.maketrans(dict(zip(",.", separators, strict=True))))
     return f"\N{MINUS SIGN}{text}" if amount < 0 else text
+
+
+# Django's own number_format() looks them up each time, and a page has a hundred amounts.
+@lru_cache(maxsize=32)
+def separators_of(language: str) -> tuple[str, str]:
+    """What stands between thousands, and before the decimals."""
+    return str(get_format("THOUSAND_SEPARATOR")), str(get_format("DECIMAL_SEPARATOR"))
 
 
 def money_words(amount: Decimal | str, currency: str) -> str:
