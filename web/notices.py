@@ -122,12 +122,9 @@ def when_of(alert: AlertDict, what: What) -> str:
     if alert["kind"] == "custom":
         return ""
     start, end = alert["period_start"], alert["period_end"]
-    days = (
-        None
-        if start is None or end is None
-        else (date.fromisoformat(start), date.fromisoformat(end))
-    )
-    return period_words(*(days or (None, None)), what.days)
+    if start is None or end is None:
+        return period_words(None, None, what.days)
+    return period_words(date.fromisoformat(start), date.fromisoformat(end), what.days)
 
 
 def row_of(part: PartDict, what: What) -> Row:

@@ -19,7 +19,7 @@ from budget.answers import explain, read_alerts
 from budget.answers.alert_rows import AlertRow, EventRow
 from budget.answers.course import Course, course_of
 from budget.answers.overview import read_life, read_profile
-from budget.answers.shapes import AlertDict, ExplanationDict, PartDict, SumDict
+from budget.answers.shapes import AlertDict, CarriedDict, ExplanationDict, PartDict, SumDict
 from budget.engine import Reading
 from budget.models.money import from_minor
 from web.cards import amount_words
@@ -114,7 +114,7 @@ class Explained:
             "lines": list(self.lines()),
             "tip": next((one for one in self.lines() if one.tipped), None),
             "single": len(body["sums"]) == 1,
-            "carried": [self.carried(dict(one)) for one in body["carried"] or ()],
+            "carried": [self.carried(one) for one in body["carried"] or ()],
         }
 
     @property
@@ -177,10 +177,13 @@ class Explained:
         said = [self.amount(text, measure) for text, measure in pairs if text is not None]
         return ", ".join(dict.fromkeys(said))
 
-    def carried(self, one: dict[str, str]) -> dict[str, str]:
+    def carried(self, one: CarriedDict) -> dict[str, str]:
+        """An earlier period of a rollover."""
         return {
             "day": day_words(date.fromisoformat(one["period_start"])),
-            **{name: self.amount(one[name]) for name in ("limit", "total", "carried")},
+            "limit": self.amount(one["limit"]),
+            "total": self.amount(one["total"]),
+            "carried": self.amount(one["carried"]),
         }
 
 

@@ -33,7 +33,7 @@ def number_words(amount: Decimal, digits: int) -> str:
     least = -int(amount.normalize().as_tuple().exponent)
     text = f"{abs(amount):,.{max(digits, least)}f}"
     if (separators := separators_of(get_language() or "")) != (",", "."):
-        text = text.translate(str.maketrans(dict(zip(",.", separators, strict=True))))
+        text = text.translate(str.maketrans(",.", "".join(separators)))
     return f"\N{MINUS SIGN}{text}" if amount < 0 else text
 
 

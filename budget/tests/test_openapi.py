@@ -152,7 +152,7 @@ def test_the_root_names_the_documents_to_everybody(path: str) -> None:
 
 def test_the_page_takes_nothing_from_elsewhere() -> None:
     client = Client()
-    assert client.get("/")["Location"] == "/api/docs"
+    assert client.get("/")["Location"] == "/accounts/login/?next=/"
     answer = client.get("/api/docs")
     policy = answer["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; ")
