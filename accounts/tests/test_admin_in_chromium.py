@@ -91,4 +91,6 @@ def test_a_forgotten_password_is_replaced(live_server: LiveServer, tmp_path: Pat
         page.wait_for_url("**/password/reset/done/")
         page.click("text=Log in")
         send(page, login="root@example.com", password=OTHER)
+        page.wait_for_url(f"{live_server.url}/")
+        page.goto(f"{live_server.url}/admin/")
         page.wait_for_url("**/accounts/2fa/totp/activate/**")
