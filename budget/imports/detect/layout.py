@@ -714,7 +714,9 @@ def find_journal(
 
     With the lines of each account.
     """
-    accounts = [c for c in table.named("account") if 2 <= len(c.values) < len(c.cells)]
+    accounts = [
+        c for c in table.named("account") if 2 <= len(c.values) < len(c.cells) + table.has_entries
+    ]
     rows = [(line, cells) for line, cells in table.records if table.is_movement(cells)]
     for column in table.columns if accounts else ():
         if column.has_dates or column is amount or column in accounts or not column.values:
