@@ -21,6 +21,7 @@ from api.views import (
     docs,
     endpoint,
     imports,
+    notification,
     profile,
     summary,
     threshold,
@@ -101,6 +102,17 @@ documented = [
     rest_path("endpoint/<int:key>/replay", POST=endpoint.replay_events),
     rest_path("endpoint/<int:key>/delivery", GET=endpoint.list_deliveries),
     rest_path("delivery/<int:key>", GET=endpoint.get_delivery),
+    rest_path("notification", GET=notification.list_channels),
+    rest_path(
+        "notification/email",
+        GET=notification.get_email,
+        PATCH=notification.change_email,
+    ),
+    rest_path(
+        "notification/push",
+        GET=notification.get_push,
+        PATCH=notification.change_push,
+    ),
     rest_path(
         "category",
         GET=category.list_categories,

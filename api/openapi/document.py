@@ -42,6 +42,7 @@ TAGS = {
     "alert": "Levels that were reached, and the user's own messages.",
     "endpoint": "Where the user's events are sent: webhooks, signed by Standard Webhooks.",
     "delivery": "One message to an endpoint, with each try.",
+    "notification": "How the user is told by e-mail and on devices.",
     "category": "What money is spent on, in the user's own words.",
     "transaction-type": "What a transaction does to spending and income.",
     "import": "Files of banks and other programs: what was understood, stored and undone.",

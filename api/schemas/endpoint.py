@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from api.schemas.base import Body, OwnThreshold, Whole, between, example, one_of, some, text
+from api.schemas.base import (
+    Body,
+    OwnThreshold,
+    Validator,
+    Whole,
+    between,
+    example,
+    one_of,
+    some,
+    text,
+)
 from api.schemas.page import PageQuery
 from api.schemas.threshold import Percent, distinct
 from budget.models import EventKind, Threshold
-from budget.models.endpoint import MAX_QUIET, Brief, DeliveryState, EndpointState
+from budget.models.endpoint import (
+    MAX_A_DAY,
+    MAX_QUIET,
+    Brief,
+    DeliveryState,
+    Digest,
+    EndpointState,
+)
 from lib.outside import URL_LENGTH, Guard, Refused
 from lib.shapes import MAX_SEQ
 
 MAX_FILTERED_LEVELS = 20
+TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
+HOUR = re.compile(TIME)
+HOUR_PATTERN, HOURS_PATTERN = f"^{TIME}$", f"^{TIME}-{TIME}$"
 GUARD = Guard()
 
 
@@ -36,28 +57,25 @@ def unlike(values: list[str]) -> list[str]:
     return values
 
 
-class EndpointBody(Body):
-    """Where the user's events go, and which of them."""
+def hour(text: str) -> str:
+    if not HOUR.fullmatch(text):
+        raise ValueError("Must be a time of day written HH:MM.")
+    return text
 
-    model_config = example(
-        {
-            "url": "https://example.com/alerts",
-            "kinds": ["opened", "resolved"],
-            "thresholds": [],
-            "levels": [100],
-        }
-    )
 
-    url: Annotated[
-        str,
-        text(URL_LENGTH, shortest=1),
-        AfterValidator(outside),
-        Field(
-            description="https, port 443, the full name of a host on the public network. No "
-            "redirect is followed.",
-            json_schema_extra={"format": "uri", "pattern": "^https://"},
-        ),
-    ]
+def hours(value: object) -> str:
+    """From when to when, as a column keeps it; null is empty."""
+    if value is None:
+        return ""
+    parts = value.split("-") if isinstance(value, str) else []
+    if len(parts) != 2 or not all(map(HOUR.fullmatch, parts)) or parts[0] == parts[1]:
+        raise ValueError("Must be two different times of day written HH:MM-HH:MM, or null.")
+    return "-".join(parts)
+
+
+class PreferencesBody(Body):
+    """Which of the user's events are sent, and when."""
+
     kinds: Annotated[
         list[Annotated[str, one_of(EventKind.values)]],
         some(1, len(EventKind.values), "kinds"),
@@ -101,6 +119,43 @@ class EndpointBody(Body):
         one_of(Brief.values),
         Field(description="What to tell of an alert that has passed before it was reported."),
     ] = Brief.NOTHING
+    highest: Annotated[
+        bool,
+        Field(description="Whether to tell only of the highest open level of a threshold."),
+    ] = False
+    quiet_hours: Annotated[
+        str,
+        PlainValidator(hours),
+        WithJsonSchema({"type": ["string", "null"], "pattern": HOURS_PATTERN}),
+        Field(
+            validate_default=True,
+            description="HH:MM-HH:MM in the user's time zone, over midnight too: what happens then "
+            "is told after it, if it is still true. null: always.",
+        ),
+    ] = Field(default=None)  # type: ignore[assignment]
+    digest: Annotated[
+        str,
+        one_of(Digest.values),
+        Field(description="none: each message at once; day or week: one message of all."),
+    ] = Digest.NONE
+    digest_at: Annotated[
+        str,
+        Validator(AfterValidator(hour), type="string", pattern=HOUR_PATTERN),
+        Field(description="When a digest leaves, HH:MM in the user's time zone."),
+    ] = "08:00"
+    digest_on: Annotated[
+        Whole,
+        between(1, 7),
+        Field(description="The day on which a weekly digest leaves: 1 is Monday, 7 Sunday."),
+    ] = 1
+    per_day: Annotated[
+        Whole,
+        between(0, MAX_A_DAY),
+        Field(
+            description="The messages of one day at most; one of the next day tells what is over. "
+            "0: any number."
+        ),
+    ] = 0
     state: Annotated[
         str,
         one_of(EndpointState.values),
@@ -112,6 +167,38 @@ class EndpointBody(Body):
         if "thresholds" in fields:
             fields["thresholds"] = list(dict.fromkeys(one.pk for one in fields["thresholds"]))
         return fields
+
+
+class EndpointBody(PreferencesBody):
+    """Where the user's events go, and which of them."""
+
+    model_config = example(
+        {
+            "url": "https://example.com/alerts",
+            "kinds": ["opened", "resolved"],
+            "thresholds": [],
+            "levels": [100],
+        }
+    )
+
+    url: Annotated[
+        str,
+        text(URL_LENGTH, shortest=1),
+        AfterValidator(outside),
+        Field(
+            description="https, port 443, the full name of a host on the public network. No "
+            "redirect is followed.",
+            json_schema_extra={"format": "uri", "pattern": "^https://"},
+        ),
+    ]
+
+
+class NotificationBody(PreferencesBody):
+    """Whether and how the user is told by a channel."""
+
+    model_config = example(
+        {"state": "on", "levels": [100], "quiet_hours": "22:00-07:00", "digest": "day"}
+    )
 
 
 class ReplayBody(Body):

@@ -25,8 +25,9 @@ from budget.answers.endpoint import (
     shown_delivery,
     shown_endpoint,
 )
-from budget.delivering import put, replay, send_example
+from budget.delivering import put, replay, send_example, set_preferences
 from budget.models import Conflict, Delivery, Endpoint
+from budget.models.endpoint import Channel
 from budget.models.ledger import open_book
 from lib.throttle import MESSAGES, spend
 
@@ -35,17 +36,21 @@ NEWEST_FIRST = Order(("id",), descending=True)
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def mine(request: ApiRequest) -> QuerySet[Endpoint]:
+def any_channel(request: ApiRequest) -> QuerySet[Endpoint]:
     return Endpoint.objects.filter(user=request.user)
+
+
+def mine(request: ApiRequest) -> QuerySet[Endpoint]:
+    """The user's webhooks: what else there is has its settings at /api/notification."""
+    return any_channel(request).filter(channel=Channel.WEBHOOK)
 
 
 def save(request: ApiRequest, row: Endpoint, body: EndpointBody) -> Answer:
     """Store what was sent of an endpoint that exists."""
     values = body.to_store()
     state = values.pop("state", row.state)
-    # Only what was sent: its counters are counted by others at the same time.
-    mine(request).filter(pk=row.pk).update(**values)
     with open_book(row.user_id) as book:
+        set_preferences(book, [row], values)
         put(book, row, state)
     return Answer({**shown_endpoint(row)})
 
@@ -53,7 +58,7 @@ def save(request: ApiRequest, row: Endpoint, body: EndpointBody) -> Answer:
 @endpoint(query=PageQuery, etag=False, answer=PageDict[EndpointDict])
 def list_endpoints(request: ApiRequest, query: PageQuery) -> Answer:
     """The user's endpoints, oldest first."""
-    rows = ENDPOINTS.where("r.user_id = %s", request.user.pk)
+    rows = ENDPOINTS.where("r.user_id = %s AND r.channel = 'webhook'", request.user.pk)
     return page(request, query, rows, OLDEST_FIRST, each(describe_endpoint))
 
 
@@ -109,7 +114,7 @@ def rotate_secret(request: ApiRequest, key: int) -> Answer:
 @endpoint(etag=False, answer=DeliveryDict, status=201)
 def create_example(request: ApiRequest, key: int) -> Answer:
     """Send an example, whatever state the endpoint has; its delivery shows what came of it."""
-    row: Endpoint = pick(mine(request), key)
+    row: Endpoint = pick(any_channel(request), key)
     spend(request, MESSAGES, f"user:{row.user_id}")
     made = send_example(row, request.ledger.now)
     return Answer({**shown_delivery(made)}, headers={"Location": f"/api/delivery/{made.pk}"})
@@ -121,7 +126,7 @@ def replay_events(request: ApiRequest, body: ReplayBody, key: int) -> Answer:
 
     Messages have the ids that they had. An endpoint that is not on is on after it.
     """
-    row: Endpoint = pick(mine(request), key)
+    row: Endpoint = pick(any_channel(request), key)
     spend(request, MESSAGES, f"user:{row.user_id}")
     with open_book(row.user_id) as book:
         replay(book, row, min(body.since, book.ledger.event_seq))
@@ -131,7 +136,7 @@ def replay_events(request: ApiRequest, body: ReplayBody, key: int) -> Answer:
 @endpoint(query=DeliveryQuery, etag=False, answer=PageDict[DeliveryDict])
 def list_deliveries(request: ApiRequest, query: DeliveryQuery, key: int) -> Answer:
     """What was sent to an endpoint, and what waits, newest first; ended ones for 30 days."""
-    pick(mine(request), key)
+    pick(any_channel(request), key)
     rows = DELIVERIES.where("r.user_id = %s AND r.endpoint_id = %s", request.user.pk, key)
     if query.state is not None:
         rows = rows.where("r.state = %s", query.state)

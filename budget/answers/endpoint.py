@@ -12,10 +12,13 @@ from typing_extensions import TypedDict
 
 from budget.models import Delivery, Endpoint
 from budget.models.endpoint import (
+    MAX_A_DAY,
     MAX_QUIET,
+    PERSONAL,
     Brief,
     DeliveryKind,
     DeliveryState,
+    Digest,
     EndpointState,
     message_id_of,
 )
@@ -34,6 +37,12 @@ ENDPOINT: dict[str, object] = {
     "late": False,
     "quiet": 0,
     "brief": "nothing",
+    "highest": False,
+    "quiet_hours": "22:00-07:00",
+    "digest": "none",
+    "digest_at": "08:00",
+    "digest_on": 1,
+    "per_day": 0,
     "state": "on",
     "because": None,
     "seq": 17,
@@ -44,6 +53,11 @@ ENDPOINT: dict[str, object] = {
     "wait_until": None,
     "old_secret_until": None,
     "created_at": "2018-03-01T09:30:00.000000Z",
+}
+NOTIFICATION: dict[str, object] = {
+    name: value
+    for name, value in {"channel": "email", "endpoint": 5, **ENDPOINT, "state": "on"}.items()
+    if name not in ("id", "url", "old_secret_until", "created_at")
 }
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # noqa: S105 - an example
 DELIVERY: dict[str, object] = {
@@ -71,13 +85,9 @@ Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 Count = Annotated[int, Field(ge=0)]
 
 
-@shape(ENDPOINT)
-class EndpointDict(TypedDict):
-    """A URL that gets the user's events, without its secret."""
+class PreferencesDict(TypedDict):
+    """Which of the user's events are sent, and when."""
 
-    id: Id
-    user: UserId
-    url: Annotated[str, Field(description="Where messages go.")]
     kinds: Annotated[list[str], Field(description="The kinds of events that are sent.")]
     thresholds: Annotated[
         list[int], Field(description="The ids of the thresholds that are sent; empty: all.")
@@ -97,6 +107,33 @@ class EndpointDict(TypedDict):
             "nothing, or once that it has passed."
         ),
     ]
+    highest: Annotated[
+        bool, Field(description="Whether only the highest open level of a threshold is sent.")
+    ]
+    quiet_hours: Annotated[
+        str | None,
+        Field(description="HH:MM-HH:MM of the user, when nothing is sent; null: never."),
+    ]
+    digest: Annotated[
+        str,
+        words(Digest.values),
+        Field(description="none: each message at once; day or week: one message of all."),
+    ]
+    digest_at: Annotated[
+        str, Field(description="When a digest leaves, HH:MM in the user's time zone.")
+    ]
+    digest_on: Annotated[
+        int, Field(ge=1, le=7, description="The day of a weekly digest: 1 is Monday, 7 Sunday.")
+    ]
+    per_day: Annotated[
+        int,
+        Field(ge=0, le=MAX_A_DAY, description="The messages of one day at most; 0: any number."),
+    ]
+
+
+class SentDict(PreferencesDict):
+    """What is sent to an endpoint, and what has come of it."""
+
     state: Annotated[
         str,
         words(EndpointState.values),
@@ -115,10 +152,38 @@ class EndpointDict(TypedDict):
     wait_until: Annotated[
         MomentText | None, Field(description="Until when the receiver wants nothing.")
     ]
+
+
+@shape(ENDPOINT)
+class EndpointDict(SentDict):
+    """A URL that gets the user's events, without its secret."""
+
+    id: Id
+    user: UserId
+    url: Annotated[str, Field(description="Where messages go.")]
     old_secret_until: Annotated[
         MomentText | None, Field(description="Until when the secret before signs, too.")
     ]
     created_at: MomentText
+
+
+@shape(NOTIFICATION)
+class NotificationDict(SentDict):
+    """How the user is told by a channel; all its devices share it."""
+
+    channel: Annotated[str, words([*PERSONAL])]
+    user: UserId
+    endpoint: Annotated[
+        Id | None,
+        Field(description="Its id as an endpoint; null until its settings are first changed."),
+    ]
+
+
+@shape({"items": [NOTIFICATION]})
+class NotificationsDict(TypedDict):
+    """The channels that a user has once."""
+
+    items: list[NotificationDict]
 
 
 @shape({**ENDPOINT, "secret": SECRET})
@@ -140,9 +205,9 @@ class DeliveryDict(TypedDict):
     kind: Annotated[str, words(DeliveryKind.values)]
     message_id: Annotated[str, Field(description="The webhook-id, the same at each try.")]
     seq: Annotated[
-        int | None, Field(description="Its event; of an import the first; null for an example.")
+        int | None, Field(description="Its event; of many the first; null for an example.")
     ]
-    last_seq: Annotated[int | None, Field(description="The last event of an import, else null.")]
+    last_seq: Annotated[int | None, Field(description="The last event of many, else null.")]
     state: Annotated[
         str,
         words(DeliveryState.values),
@@ -190,6 +255,12 @@ class EndpointRow(NamedTuple):
     late: bool
     quiet: int
     brief: str
+    highest: bool
+    quiet_hours: str
+    digest: str
+    digest_at: str
+    digest_on: int
+    per_day: int
     state: str
     because: str
     seq: int
@@ -244,12 +315,26 @@ def describe_endpoint(row: EndpointRow) -> EndpointDict:
         "id": row.id,
         "user": row.user_id,
         "url": row.url,
+        **sent_of(row),
+        "old_secret_until": moment_or_none(row.old_secret_until),
+        "created_at": moment(row.created_at),
+    }
+
+
+def sent_of(row: EndpointRow) -> SentDict:
+    return {
         "kinds": parsed(row.kinds),
         "thresholds": parsed(row.thresholds),
         "levels": parsed(row.levels),
         "late": row.late,
         "quiet": row.quiet,
         "brief": row.brief,
+        "highest": row.highest,
+        "quiet_hours": row.quiet_hours or None,
+        "digest": row.digest,
+        "digest_at": row.digest_at,
+        "digest_on": row.digest_on,
+        "per_day": row.per_day,
         "state": row.state,
         "because": row.because or None,
         "seq": row.seq,
@@ -258,8 +343,6 @@ def describe_endpoint(row: EndpointRow) -> EndpointDict:
         "failed": row.failed,
         "failing_since": moment_or_none(row.failing_since),
         "wait_until": moment_or_none(row.wait_until),
-        "old_secret_until": moment_or_none(row.old_secret_until),
-        "created_at": moment(row.created_at),
     }
 
 
@@ -301,9 +384,20 @@ def describe_tries(rows: Sequence[tuple[object, ...]], database: str) -> list[Tr
 
 
 def shown_endpoint(endpoint: Endpoint) -> EndpointDict:
-    return describe_endpoint(
-        EndpointRow(*(getattr(endpoint, name) for name in EndpointRow._fields))
-    )
+    return describe_endpoint(row_of(endpoint))
+
+
+def row_of(endpoint: Endpoint) -> EndpointRow:
+    return EndpointRow(*(getattr(endpoint, name) for name in EndpointRow._fields))
+
+
+def shown_notification(endpoint: Endpoint) -> NotificationDict:
+    return {
+        "channel": endpoint.channel,
+        "user": endpoint.user_id,
+        "endpoint": endpoint.pk,
+        **sent_of(row_of(endpoint)),
+    }
 
 
 def shown_delivery(delivery: Delivery) -> DeliveryDict:

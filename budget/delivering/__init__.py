@@ -1,14 +1,30 @@
 """Alerts leave the building: from events to signed messages, sent until they arrive.
 
 dispatch.py: what has happened -> rows of Delivery. messages.py: what is true of them now.
-worker.py: sends them. sql.py: takes rows, and stores what became of them.
-health.py: whether that goes on.
+clock.py, limits.py: the user's hours. channels/: how a message gets there. worker.py: sends them.
+sql.py: takes rows, and stores what became of them. health.py: whether that goes on.
 """
 
 from __future__ import annotations
 
 from budget.delivering.dispatch import dispatch
-from budget.delivering.endpoints import put, replay, send_example
+from budget.delivering.endpoints import (
+    change_channel,
+    channel_of,
+    put,
+    replay,
+    send_example,
+    set_preferences,
+)
 from budget.delivering.worker import Deliverer
 
-__all__ = ["Deliverer", "dispatch", "put", "replay", "send_example"]
+__all__ = [
+    "Deliverer",
+    "change_channel",
+    "channel_of",
+    "dispatch",
+    "put",
+    "replay",
+    "send_example",
+    "set_preferences",
+]

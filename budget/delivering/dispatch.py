@@ -7,17 +7,19 @@ numbered under the ledger's lock, so no event comes after one with a higher numb
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from budget.delivering.clock import next_digest
+from budget.delivering.limits import zone_of
 from budget.delivering.sql import rows_of, stored
 from budget.judge.kinds import Cause
 from budget.models import Delivery, Endpoint
-from budget.models.endpoint import DeliveryKind, DeliveryState
+from budget.models.endpoint import DeliveryKind, DeliveryState, Digest
 
 ENDPOINTS_A_COMMIT = 50
 EVENTS_A_LOOK = 1000
@@ -52,9 +54,8 @@ INSERT INTO budget_delivery
 VALUES {rows}
 ON CONFLICT (user_id, endpoint_id, seq) DO UPDATE
 SET state = 'pending', tries = 0, ended_at = NULL, due_at = EXCLUDED.due_at, token = '',
-last_seq = EXCLUDED.last_seq
+kind = EXCLUDED.kind, last_seq = EXCLUDED.last_seq
 WHERE budget_delivery.state IN ('delivered', 'folded', 'failed')
-AND budget_delivery.kind = EXCLUDED.kind
 """
 ADD_ROW = "(%s, %s, %s, %s, %s, 'pending', 0, %s, '', %s)"
 
@@ -82,15 +83,20 @@ def catch_up(endpoint: Endpoint, newest: int, now: datetime) -> None:
     """Make an endpoint's deliveries of the next events; it is locked. newest: the last number."""
     found = rows_of(SEEN.format(limit=EVENTS_A_LOOK), [endpoint.user_id, endpoint.seq])
     events = [Seen(*row) for row in found]
-    reported = [event for event in events if passes(endpoint, event)]
+    reported = [event for event in events if endpoint.sends and passes(endpoint, event)]
     due = max(now, endpoint.wait_until or now) + timedelta(seconds=endpoint.quiet)
+    reached = events[-1].seq if len(events) == EVENTS_A_LOOK else newest
+    Endpoint.objects.filter(pk=endpoint.pk).update(seq=max(reached, endpoint.seq))
+    if endpoint.digest != Digest.NONE:
+        into_digest(endpoint, [event.seq for event in reported], now)
+        return
     single = [event.seq for event in reported if event.cause != Cause.IMPORT]
     add(endpoint, [(DeliveryKind.EVENT, seq, None) for seq in single], due, now)
     imported = [event.seq for event in reported if event.cause == Cause.IMPORT]
     if imported:
-        of_import(endpoint, imported, max(due, now + IMPORT_QUIET), now)
-    reached = events[-1].seq if len(events) == EVENTS_A_LOOK else newest
-    Endpoint.objects.filter(pk=endpoint.pk).update(seq=max(reached, endpoint.seq))
+        due = max(due, now + IMPORT_QUIET)
+        if not extend(endpoint, DeliveryKind.IMPORT, imported, {"due_at": due}):
+            add(endpoint, [(DeliveryKind.IMPORT, imported[0], imported[-1])], due, now)
 
 
 def passes(endpoint: Endpoint, event: Seen) -> bool:
@@ -111,12 +117,12 @@ def add(endpoint: Endpoint, rows: Sequence[Row], due: datetime, now: datetime) -
         cursor.execute(ADD.format(rows=", ".join([ADD_ROW] * len(rows))), params)
 
 
-def of_import(endpoint: Endpoint, seqs: Sequence[int], due: datetime, now: datetime) -> None:
-    """Let a message that waits take in more events of an import, or make one."""
+def extend(endpoint: Endpoint, kind: str, seqs: Sequence[int], also: Mapping[str, Any]) -> bool:
+    """Let a message of many events that waits take in more; False where none waits."""
     waiting = Delivery.objects.filter(
         user_id=endpoint.user_id,
         endpoint=endpoint,
-        kind=DeliveryKind.IMPORT,
+        kind=kind,
         state=DeliveryState.PENDING,
         token="",
         left_at=None,
@@ -124,9 +130,31 @@ def of_import(endpoint: Endpoint, seqs: Sequence[int], due: datetime, now: datet
     ).order_by("-seq")[:1]
     for row in waiting:
         same = Delivery.objects.filter(pk=row.pk, token="", left_at=None)
-        if same.update(last_seq=seqs[-1], due_at=due):
-            return
-    add(endpoint, [(DeliveryKind.IMPORT, seqs[0], seqs[-1])], due, now)
+        return bool(same.update(last_seq=seqs[-1], **also))
+    return False
+
+
+def into_digest(endpoint: Endpoint, seqs: Sequence[int], now: datetime) -> None:
+    """Keep events for the next digest: one row of each endpoint and period."""
+    # What waits on its own, of before a replay, leaves on its own.
+    alone = Delivery.objects.filter(
+        user_id=endpoint.user_id, endpoint=endpoint, ended_at=None, seq__in=seqs
+    )
+    apart = set(alone.values_list("seq", flat=True)) if seqs else set()
+    seqs = [seq for seq in seqs if seq not in apart]
+    if seqs and not extend(endpoint, DeliveryKind.DIGEST, seqs, {}):
+        due = next_digest(now, zone_of(endpoint.user_id), endpoint)
+        add(endpoint, [(DeliveryKind.DIGEST, seqs[0], seqs[-1])], due, now)
+
+
+def put_off(endpoint: Endpoint, now: datetime) -> None:
+    """Let the digest that waits leave when the endpoint's preferences now say so."""
+    due = now
+    if endpoint.digest != Digest.NONE:
+        due = next_digest(now, zone_of(endpoint.user_id), endpoint)
+    waiting = Delivery.objects.filter(user_id=endpoint.user_id, endpoint=endpoint)
+    waiting = waiting.filter(kind=DeliveryKind.DIGEST, token="", left_at=None, ended_at=None)
+    waiting.update(due_at=due)
 
 
 def resume(endpoint: Endpoint, now: datetime) -> None:

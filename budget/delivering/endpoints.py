@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from budget.delivering.dispatch import resume
+from budget.delivering.dispatch import put_off, resume
 from budget.engine import open_book, raise_custom_alert
 from budget.models import Delivery, Endpoint
-from budget.models.endpoint import DeliveryKind, DeliveryState, EndpointState
+from budget.models.endpoint import Channel, DeliveryKind, DeliveryState, EndpointState
 from budget.models.ledger import Book
 from lib.text import moment
 
@@ -56,6 +57,39 @@ def replay(book: Book, endpoint: Endpoint, since: int) -> None:
     endpoint.save(update_fields=["seq"])
 
 
+def channel_of(user_id: int, channel: str) -> Endpoint:
+    """The settings of a channel that a user has once; unsaved, and off, before the first change."""
+    found = Endpoint.objects.filter(user_id=user_id, channel=channel, url="").first()
+    return found or Endpoint(user_id=user_id, channel=channel, state=EndpointState.OFF)
+
+
+def change_channel(book: Book, channel: str, values: Mapping[str, Any]) -> Endpoint:
+    """Set what is sent by a channel, on all its devices; values: preferences, and the state."""
+    user_id = book.ledger.user_id
+    settings = channel_of(user_id, channel)
+    if settings._state.adding:
+        settings.seq, settings.created_at = book.ledger.event_seq, book.ledger.now
+        settings.save()
+    others = Endpoint.objects.filter(user_id=user_id, channel=channel).exclude(pk=settings.pk)
+    rows = [settings, *others.order_by("pk")]
+    wishes = {name: value for name, value in values.items() if name != "state"}
+    set_preferences(book, rows, wishes)
+    if "state" in values:
+        for row in rows:
+            put(book, row, values["state"])
+    return settings
+
+
+def set_preferences(book: Book, rows: Sequence[Endpoint], values: Mapping[str, Any]) -> None:
+    """Set fields of endpoints of a user; only these, as others count messages meanwhile."""
+    Endpoint.objects.filter(pk__in=[row.pk for row in rows]).update(**values)
+    for row in rows:
+        for name, value in values.items():
+            setattr(row, name, value)
+        if any(name.startswith("digest") for name in values):
+            put_off(row, book.ledger.now)
+
+
 def send_example(endpoint: Endpoint, now: datetime) -> Delivery:
     """A message that tells of nothing, to try a receiver with, whatever state the endpoint has."""
     return Delivery.objects.create(
@@ -65,6 +99,15 @@ def send_example(endpoint: Endpoint, now: datetime) -> Delivery:
         due_at=now,
         created_at=now,
     )
+
+
+def named(endpoint: Endpoint) -> str:
+    """What an endpoint's owner knows it by."""
+    if endpoint.channel == Channel.EMAIL:
+        return "E-mail"
+    kind = "Device" if endpoint.channel == Channel.PUSH else "Endpoint"
+    url = endpoint.url if len(endpoint.url) <= 200 else endpoint.url[:199] + "…"
+    return f"{kind} {endpoint.pk} ({url})"
 
 
 def stop(endpoint_id: int, state: str, because: str, since: datetime | None = None) -> bool:
@@ -84,8 +127,7 @@ def stop(endpoint_id: int, state: str, because: str, since: datetime | None = No
             return False
         put(book, endpoint, state, because)
         when = moment(timezone.now())
-        url = endpoint.url if len(endpoint.url) <= 200 else endpoint.url[:199] + "…"
         raise_custom_alert(
-            endpoint.user_id, f"Endpoint {endpoint.pk} ({url}) is {state} since {when}: {because}"
+            endpoint.user_id, f"{named(endpoint)} is {state} since {when}: {because}"
         )
     return True

@@ -2,13 +2,15 @@
 
 An alert that has opened is reported only while it is open and by its last opening; one that has
 resolved only while it is resolved and if the receiver may know that it was open. So whatever
-arrives, the last message of an alert says what it is.
+arrives, the last message of an alert says what it is. An alert that its user has acknowledged or
+snoozed is not reported as opened; that it has resolved is, to those who may take it for open.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from budget.answers import describe_events
@@ -19,22 +21,28 @@ from budget.engine import Reading, one_state
 from budget.judge.kinds import Cause
 from budget.models import Delivery, Endpoint, EventKind
 from budget.models.alert import AlertStatus
-from budget.models.endpoint import Brief, DeliveryKind, DeliveryState
+from budget.models.endpoint import SPANS, Brief, DeliveryKind, DeliveryState
 from lib.columns import made_as
 from lib.text import moment
 
+SPAN_TYPES: dict[str, str] = {
+    DeliveryKind.IMPORT: "alerts.imported",
+    DeliveryKind.DIGEST: "alerts.digest",
+}
 FLIPS = (EventKind.OPENED, EventKind.RESOLVED)
-# The alerts of an import that its message shows; it says how many more there are.
+# The alerts that a message of many shows; it says how many more there are.
 MAX_SHOWN = 10
 
 
 class Message(NamedTuple):
-    """What is sent for a row. folded: nothing, now or ever. later: nothing yet."""
+    """What is sent for a row. folded: nothing, now or ever. later: nothing yet, until some time;
+    None: in a moment."""
 
     row: Taken
     body: bytes = b""
     folded: bool = False
     later: bool = False
+    until: datetime | None = None
 
 
 def messages_of(
@@ -47,7 +55,7 @@ def messages_of(
         return examples
     with one_state(user_id) as ledger:
         state = State(Reading(ledger), endpoints, token)
-        return [*examples, *state.singles(rows), *state.imports(rows)]
+        return [*examples, *state.singles(rows), *state.spans(rows)]
 
 
 class State:
@@ -59,6 +67,7 @@ class State:
     def __init__(self, reading: Reading, endpoints: Mapping[int, Endpoint], token: str) -> None:
         self.reading, self.endpoints, self.token = reading, endpoints, token
         self.user_id = reading.ledger.user_id
+        self.levels: dict[int, list[tuple[int, bool]]] = {}
 
     def singles(self, rows: Sequence[Taken]) -> list[Message]:
         """The messages of single events."""
@@ -69,6 +78,7 @@ class State:
         events = {event.seq: event for event in self.events(wanted.text, wanted.params)}
         alerts = read_alerts(self.reading, dict.fromkeys(one.alert_id for one in events.values()))
         last = self.last_flips(alerts)
+        self.look_for_higher(rows, alerts)
         verdicts = {row: self.verdict(row, events, alerts, last) for row in rows}
         reported = {row.seq or 0 for row in rows if verdicts[row] not in SILENT}
         described = self.described([events[seq] for seq in sorted(reported)])
@@ -93,12 +103,15 @@ class State:
         alert = alerts[event.alert_id]
         if not still_true(event, alert, last):
             return FOLDED
+        endpoint = self.endpoints[row.endpoint_id]
+        if event.kind == EventKind.OPENED and self.is_silent(endpoint, alert):
+            return FOLDED
         if event.kind != EventKind.RESOLVED or row.left_at is not None:
             return f"alert.{event.kind}"
         known = self.known_of(row, event)
         if known == UNTOLD:
-            brief = self.endpoints[row.endpoint_id].brief
-            return "alert.passed" if brief == Brief.ONCE else FOLDED
+            told = endpoint.brief == Brief.ONCE and not self.is_silent(endpoint, alert)
+            return "alert.passed" if told else FOLDED
         return LATER if known == LEAVING else "alert.resolved"
 
     def known_of(self, row: Taken, event: EventRow) -> str:
@@ -110,7 +123,7 @@ class State:
         mine = Delivery.objects.filter(user_id=self.user_id, endpoint_id=row.endpoint_id)
         single = {one.seq: one for one in mine.filter(kind=DeliveryKind.EVENT, seq__in=dict(flips))}
         for seq, kind in flips:
-            covering = mine.filter(kind=DeliveryKind.IMPORT, seq__lte=seq, last_seq__gte=seq)
+            covering = mine.filter(kind__in=SPANS, seq__lte=seq, last_seq__gte=seq)
             delivery = single.get(seq) or covering.first()
             # Without a delivery: it was before the endpoint, or a filter left it out.
             gone = delivery is None or delivery.left_at is not None
@@ -123,39 +136,75 @@ class State:
                 return LEAVING
         return UNTOLD
 
-    def imports(self, rows: Sequence[Taken]) -> list[Message]:
-        """The messages of imports: one each."""
-        return [self.of_import(row) for row in rows if row.kind == DeliveryKind.IMPORT]
+    def spans(self, rows: Sequence[Taken]) -> list[Message]:
+        """The messages of imports and digests: one each."""
+        return [self.of_span(row) for row in rows if row.kind in SPANS]
 
-    def of_import(self, row: Taken) -> Message:
-        """What an import has opened and resolved, as far as it still is so."""
+    def of_span(self, row: Taken) -> Message:
+        """What many events have opened and resolved, as far as it still is so."""
         endpoint = self.endpoints[row.endpoint_id]
         span = events_of(self.user_id).where("r.seq >= %s AND r.seq <= %s", row.seq, row.last_seq)
-        span = span.where("r.cause = %s", Cause.IMPORT)
-        events = sorted(self.events(span.text, span.params))
+        if row.kind == DeliveryKind.IMPORT:
+            span = span.where("r.cause = %s", Cause.IMPORT)
+        events = sorted(self.without_others(row, self.events(span.text, span.params)))
         alerts = read_alerts(self.reading, dict.fromkeys(one.alert_id for one in events))
         last = self.last_flips(alerts)
+        self.look_for_higher([row], alerts)
         begun = {event.alert_id for event in events if event.kind == EventKind.OPENED}
         true = [
             event
             for event in events
             if endpoint.wants(event.kind, *filtered_by(alerts[event.alert_id]))
             and still_true(event, alerts[event.alert_id], last)
-            # What came and went within the import is not worth a word.
-            and (event.kind == EventKind.OPENED or event.alert_id not in begun)
+            and not (
+                # What came and went meanwhile is not worth a word.
+                event.alert_id in begun
+                if event.kind == EventKind.RESOLVED
+                else event.kind == EventKind.OPENED
+                and self.is_silent(endpoint, alerts[event.alert_id])
+            )
         ]
         if not true:
             return Message(row, folded=True)
-        described = self.described(true[:MAX_SHOWN])
-        opened = sum(event.kind == EventKind.OPENED for event in true)
         data = {
             "first_seq": row.seq,
             "last_seq": row.last_seq,
-            "opened": opened,
-            "resolved": len(true) - opened,
-            "events": list(described.values()),
+            "opened": sum(event.kind == EventKind.OPENED for event in true),
+            "resolved": sum(event.kind == EventKind.RESOLVED for event in true),
+            "events": list(self.described(true[:MAX_SHOWN]).values()),
         }
-        return Message(row, json_of("alerts.imported", moment(true[-1].at), data))
+        return Message(row, json_of(SPAN_TYPES[row.kind], moment(true[-1].at), data))
+
+    def without_others(self, row: Taken, events: Sequence[EventRow]) -> list[EventRow]:
+        """The events of a span, without those that the endpoint is told in another message."""
+        mine = Delivery.objects.filter(user_id=self.user_id, endpoint_id=row.endpoint_id)
+        mine = mine.filter(seq__lte=row.last_seq).exclude(pk=row.id)
+        alone = set(mine.filter(kind="event", seq__gte=row.seq).values_list("seq", flat=True))
+        imports = mine.filter(kind="import", last_seq__gte=row.seq)
+        ranges = [range(one.seq or 0, (one.last_seq or 0) + 1) for one in imports]
+        return [
+            event
+            for event in events
+            if event.seq not in alone
+            and not (event.cause == Cause.IMPORT and any(event.seq in some for some in ranges))
+        ]
+
+    def look_for_higher(self, rows: Iterable[Taken], alerts: Iterable[int]) -> None:
+        """Read the higher levels of alerts that are open, or were, while these were open."""
+        ids = ", ".join(map(str, alerts))
+        if ids and any(self.endpoints[row.endpoint_id].highest for row in rows):
+            for alert, level, late in rows_of(HIGHER.format(ids=ids), [self.user_id]):
+                self.levels.setdefault(alert, []).append((level, bool(late)))
+
+    def is_silent(self, endpoint: Endpoint, alert: AlertRow) -> bool:
+        """Whether an alert's opening is not told: the user knows of it, or of a higher one."""
+        until = alert.snoozed_until
+        if alert.acknowledged_at is not None or (until and until > self.reading.ledger.now):
+            return True
+        return endpoint.highest and any(
+            endpoint.wants(EventKind.OPENED, alert.threshold_id, level, late)
+            for level, late in self.levels.get(alert.id, ())
+        )
 
     def events(self, text: str, params: Sequence[Any]) -> list[EventRow]:
         return list(map(made_as(EventRow, self.reading.database), self.reading.rows(text, params)))
@@ -180,6 +229,13 @@ SILENT = (FOLDED, LATER)
 LAST = """
 SELECT alert_id, MAX(seq) FROM budget_alertevent
 WHERE user_id = %s AND alert_id IN ({ids}) AND kind IN ('opened', 'resolved') GROUP BY alert_id
+"""
+HIGHER = """
+SELECT a.id, h.level, h.late FROM budget_alert a JOIN budget_alert h ON h.user_id = a.user_id
+AND h.threshold_id = a.threshold_id AND h.revision = a.revision
+AND h.period_start = a.period_start AND h.subject = a.subject AND h.level > a.level
+WHERE a.user_id = %s AND a.id IN ({ids}) AND a.level > 0
+AND (h.status = 'open' OR (a.status = 'resolved' AND h.resolved_at >= a.opened_at))
 """
 BEFORE = """
 SELECT seq, kind FROM budget_alertevent

@@ -24,18 +24,19 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.utils import timezone
 
+from budget.delivering.channels import ABOUT, SENDERS, Came, Task
 from budget.delivering.dispatch import dispatch
 from budget.delivering.endpoints import stop
 from budget.delivering.health import lag
+from budget.delivering.limits import leave_within, quiet_hours
 from budget.delivering.messages import Message, messages_of
 from budget.delivering.schedule import MAX_TRIES, next_try, wished
-from budget.delivering.sql import Outcome, Taken, leave, settle, take
+from budget.delivering.sql import Outcome, Taken, settle, take
 from budget.engine.sql import CHANNEL
 from budget.models import Delivery, DeliveryTry, Endpoint
 from budget.models.endpoint import TEXT_LENGTH, DeliveryState, EndpointState
 from lib.logs import deliveries
-from lib.outside import LOOKUP, TOTAL, Client, Failed, Guard, Received, Refused
-from lib.webhook import signed
+from lib.outside import LOOKUP, TOTAL, Client, Failed, Guard, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -53,39 +54,22 @@ KEPT = timedelta(days=30)
 CLEAN_UP_EVERY = 3600.0
 CLEANED_AT_ONCE = 1000
 LINE_EVERY = 60.0
-GONE = 410
 # What is counted for the line: messages that arrived and were folded, tries that failed, and
 # messages that were given up.
 COUNTED = ("delivered", "folded", "failed", "given_up")
 
 
-class Task(NamedTuple):
-    """A message in hand. made: when its content was true, by the monotonic clock. left: when it
-    was about to leave."""
-
-    message: Message
-    endpoint: Endpoint
-    made: float
-    left: datetime
-
-    @property
-    def first_left(self) -> datetime:
-        """When it was about to leave for the first time."""
-        return self.message.row.left_at or self.left
-
-
 class Result(NamedTuple):
-    """What came of a task. sent: None where it was too old to be sent. answer: None without one."""
+    """What came of a task. sent: None where it was too old to be sent."""
 
     task: Task
     sent: datetime | None
     took: int = 0
-    answer: Received | None = None
-    said: str = ""
+    came: Came = Came(False)
 
     @property
     def arrived(self) -> bool:
-        return self.answer is not None and 200 <= self.answer.status < 300
+        return self.came.arrived
 
 
 @dataclass
@@ -233,6 +217,7 @@ class Deliverer:
             # One that was deleted a moment ago has taken its rows along.
             if row.endpoint_id in endpoints:
                 by_user[row.user_id].append(row)
+        about = about_endpoints(endpoints)
         for user_id, some in by_user.items():
             made = time.monotonic()
             messages = self.made_of(user_id, some, endpoints)
@@ -240,20 +225,23 @@ class Deliverer:
             ready = [one for one in messages if not (one.folded or one.later)]
             # From here on the receiver may know it.
             now = timezone.now()
-            mine = leave(now, self.token, [one.row.id for one in ready])
+            mine = leave_within(now, self.token, [one.row for one in ready], endpoints)
             for message in ready:
                 if message.row.id in mine:
                     endpoint = endpoints[message.row.endpoint_id]
                     self.in_hand[endpoint.pk] += 1
                     self.handed[message.row.id] = made
-                    self.tasks.put(Task(message, endpoint, made, now))
+                    self.tasks.put(Task(message, endpoint, made, now, about.get(endpoint.pk)))
 
     def made_of(
         self, user_id: int, rows: Sequence[Taken], endpoints: Mapping[int, Endpoint]
     ) -> list[Message]:
         """The messages of a user's rows, one by one where they cannot be made together."""
         try:
-            return messages_of(user_id, rows, endpoints, self.token)
+            quiet = quiet_hours(user_id, rows, endpoints)
+            speaking = [row for row in rows if row not in quiet]
+            waiting = [Message(row, later=True, until=until) for row, until in quiet.items()]
+            return waiting + messages_of(user_id, speaking, endpoints, self.token)
         except Exception as error:
             if is_of_connection(error):
                 raise
@@ -284,7 +272,7 @@ class Deliverer:
         outcomes = [
             Outcome(one.row.id, DeliveryState.FOLDED, 0, None, now, None)
             if one.folded
-            else Outcome(one.row.id, DeliveryState.PENDING, 0, now + SOON, None, None)
+            else Outcome(one.row.id, DeliveryState.PENDING, 0, one.until or now + SOON, None, None)
             for one in messages
         ]
         settled = settle(self.token, outcomes)
@@ -339,10 +327,10 @@ class Deliverer:
 
     def act(self, result: Result, outcome: Outcome, now: datetime) -> None:
         """Do what an answer asks for, beyond its own message."""
-        answer, endpoint = result.answer, result.task.endpoint
+        endpoint = result.task.endpoint
         self.done["given_up"] += outcome.state == DeliveryState.FAILED
-        if answer is not None and answer.status == GONE:
-            stop(endpoint.pk, EndpointState.OFF, "The receiver has answered 410 (gone).")
+        if result.came.stop is not None:
+            stop(endpoint.pk, *result.came.stop)
         elif outcome.state == DeliveryState.FAILED:
             because = f"Nothing has arrived, in {MAX_TRIES} tries over three days."
             stop(endpoint.pk, EndpointState.PAUSED, because, result.task.first_left)
@@ -435,21 +423,23 @@ class Deliverer:
         if begun - task.made > FRESH:
             return Result(task, None)
         now = timezone.now()
-        message, endpoint = task.message, task.endpoint
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "financial-alerts",
-            **signed(message.row.message_id, message.body, now, endpoint.secrets_at(now)),
-        }
-        answer, said = None, ""
         try:
-            answer = client.post(endpoint.url, message.body, headers)
+            came = SENDERS[task.endpoint.channel](client, task)
         except (Refused, Failed) as error:
-            said = str(error)
+            came = Came(False, text=str(error))
         except Exception as error:
             logger.exception("A message could not be sent")
-            said = type(error).__name__
-        return Result(task, now, round((time.monotonic() - begun) * 1000), answer, said)
+            came = Came(False, text=type(error).__name__)
+        return Result(task, now, round((time.monotonic() - begun) * 1000), came)
+
+
+def about_endpoints(endpoints: Mapping[int, Endpoint]) -> dict[int, Any]:
+    """What the channels want to know of their endpoints."""
+    found: dict[int, Any] = {}
+    for channel, about in ABOUT.items():
+        if mine := [one for one in endpoints.values() if one.channel == channel]:
+            found |= about(mine)
+    return found
 
 
 def is_of_connection(error: Exception) -> bool:
@@ -468,11 +458,11 @@ def outcome_of(result: Result, now: datetime) -> Outcome:
     row = result.task.message.row
     if result.sent is None:
         return Outcome(row.id, DeliveryState.PENDING, 0, now, None, None)
-    status = result.answer.status if result.answer else None
+    status = result.came.status
     if result.arrived:
         return Outcome(row.id, DeliveryState.DELIVERED, 1, None, now, status)
     due = next_try(row.tries + 1, now)
-    if status == GONE or due is None:
+    if due is None or (result.came.stop and result.came.stop[0] == EndpointState.OFF):
         return Outcome(row.id, DeliveryState.FAILED, 1, None, now, status)
     due = retry_after(result, now) or due
     return Outcome(row.id, DeliveryState.PENDING, 1, due, None, status)
@@ -480,19 +470,16 @@ def outcome_of(result: Result, now: datetime) -> Outcome:
 
 def retry_after(result: Result, now: datetime) -> datetime | None:
     """Until when the receiver wants nothing, where it has said so."""
-    if result.answer is None or result.arrived:
-        return None
-    return wished(result.answer.retry_after, now)
+    return None if result.arrived else wished(result.came.retry_after, now)
 
 
 def try_of(result: Result) -> DeliveryTry:
-    row, answer = result.task.message.row, result.answer
-    text = result.said if answer is None else answer.text
+    row = result.task.message.row
     return DeliveryTry(
         user_id=row.user_id,
         delivery_id=row.id,
         at=result.sent or timezone.now(),
         took=result.took,
-        status=None if answer is None else answer.status,
-        text=text[:TEXT_LENGTH],
+        status=result.came.status,
+        text=result.came.text[:TEXT_LENGTH],
     )

@@ -17,6 +17,7 @@ from lib.webhook import new_secret
 # How long a secret that was replaced goes on signing, beside the new one.
 OVERLAP = timedelta(hours=24)
 MAX_QUIET = 3600
+MAX_A_DAY = 1000
 TEXT_LENGTH = 1024
 
 
@@ -26,6 +27,26 @@ class EndpointState(models.TextChoices):
     ON = "on"
     PAUSED = "paused"
     OFF = "off"
+
+
+class Channel(models.TextChoices):
+    """How messages get there."""
+
+    WEBHOOK = "webhook"
+    EMAIL = "email"
+    PUSH = "push"
+
+
+# Those that a user has once, with settings that all devices of it share.
+PERSONAL = (Channel.EMAIL, Channel.PUSH)
+
+
+class Digest(models.TextChoices):
+    """none: each message at once. day, week: one message with what has happened."""
+
+    NONE = "none"
+    DAY = "day"
+    WEEK = "week"
 
 
 class Brief(models.TextChoices):
@@ -39,13 +60,54 @@ def default_kinds() -> list[str]:
     return [EventKind.OPENED.value, EventKind.RESOLVED.value]
 
 
-class Endpoint(models.Model):
-    """A URL that gets a user's events as signed messages.
+class Preferences(models.Model):
+    """Which of a user's events are sent, and when.
 
     kinds: of the events. thresholds, levels: ids and percent; empty: all, also alerts without one.
     late: whether alerts of periods that were over already are sent. quiet: seconds that an event
-    waits, so that what has passed by then is not sent. brief: see Brief. seq: the last event that
-    was looked at for it. secret, old_secret: whsec_ and base64; both sign until old_secret_until.
+    waits, so that what has passed by then is not sent. brief: see Brief. highest: whether only the
+    highest open level of a threshold is sent. quiet_hours: HH:MM-HH:MM, from when to when nothing
+    is sent; empty: never. digest: see Digest; at digest_at (HH:MM), of a week on digest_on (1 is
+    Monday). per_day: how many messages leave on a day; 0: any number. Times are the user's own.
+    """
+
+    kinds = models.JSONField(default=default_kinds)
+    thresholds = models.JSONField(default=list, blank=True)
+    levels = models.JSONField(default=list, blank=True)
+    late = models.BooleanField(default=False)
+    quiet = models.SmallIntegerField(default=0)
+    brief = models.CharField(max_length=7, choices=Brief, default=Brief.NOTHING)
+    highest = models.BooleanField(default=False)
+    quiet_hours = models.CharField(max_length=11, blank=True, default="")
+    digest = models.CharField(max_length=4, choices=Digest, default=Digest.NONE)
+    digest_at = models.CharField(max_length=5, default="08:00")
+    digest_on = models.SmallIntegerField(default=1)
+    per_day = models.SmallIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    def wants(self, kind: str, threshold_id: int | None, level: int | None, late: bool) -> bool:
+        """Whether an event of an alert passes the filters. level: None of one that has none."""
+        return (
+            kind in self.kinds
+            and (not self.thresholds or threshold_id in self.thresholds)
+            and (not self.levels or level in self.levels)
+            and (self.late or not late)
+        )
+
+
+PREFERENCES = tuple(field.attname for field in Preferences._meta.local_fields)
+
+
+class Endpoint(Preferences):
+    """A place that a user's events go to, as messages.
+
+    channel: how. url: of a webhook, or of a device. The channels that are PERSONAL have one row
+    each without a URL, made when its settings are first changed: of e-mail the endpoint itself,
+    which sends to the user's own address; of push the settings that a new device begins with, and
+    that a change takes to all of them. seq: the last event that was looked at for it.
+    secret, old_secret: whsec_ and base64; both sign until old_secret_until.
     because: why it is not on, where the service has decided that. wait_until: before that the
     receiver wants nothing (Retry-After). delivered, folded, failed: messages that arrived, that
     were no longer true, and tries that failed. failing_since: the first of the failures after which
@@ -57,13 +119,8 @@ class Endpoint(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="endpoints", db_index=False
     )
-    url = models.CharField(max_length=URL_LENGTH)
-    kinds = models.JSONField(default=default_kinds)
-    thresholds = models.JSONField(default=list, blank=True)
-    levels = models.JSONField(default=list, blank=True)
-    late = models.BooleanField(default=False)
-    quiet = models.SmallIntegerField(default=0)
-    brief = models.CharField(max_length=7, choices=Brief, default=Brief.NOTHING)
+    channel = models.CharField(max_length=7, choices=Channel, default=Channel.WEBHOOK)
+    url = models.CharField(max_length=URL_LENGTH, blank=True)
     state = models.CharField(max_length=6, choices=EndpointState, default=EndpointState.ON)
     because = models.CharField(max_length=200, blank=True, editable=False)
     secret = models.CharField(max_length=100, default=new_secret, editable=False)
@@ -91,19 +148,33 @@ class Endpoint(models.Model):
             models.CheckConstraint(
                 condition=models.Q(quiet__range=(0, MAX_QUIET)), name="budget_endpoint_quiet"
             ),
+            models.UniqueConstraint(
+                fields=["user", "channel"],
+                condition=models.Q(url=""),
+                name="budget_endpoint_unique_settings",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(channel=Channel.WEBHOOK) & ~models.Q(url="")
+                | models.Q(channel=Channel.EMAIL, url="")
+                | models.Q(channel=Channel.PUSH),
+                name="budget_endpoint_channel",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(digest__in=Digest.values, digest_on__range=(1, 7)),
+                name="budget_endpoint_digest",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(per_day__range=(0, MAX_A_DAY)), name="budget_endpoint_per_day"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"endpoint {self.pk}, {self.state}"
 
-    def wants(self, kind: str, threshold_id: int | None, level: int | None, late: bool) -> bool:
-        """Whether an event of an alert passes the filters. level: None of one that has none."""
-        return (
-            kind in self.kinds
-            and (not self.thresholds or threshold_id in self.thresholds)
-            and (not self.levels or level in self.levels)
-            and (self.late or not late)
-        )
+    @property
+    def sends(self) -> bool:
+        """Whether it is a place, not only the settings of a channel's devices."""
+        return bool(self.url) or self.channel == Channel.EMAIL
 
     def rotate(self, now: datetime) -> str:
         """Give it a new secret; the old one signs beside it for a day."""
@@ -121,7 +192,12 @@ class Endpoint(models.Model):
 class DeliveryKind(models.TextChoices):
     EVENT = "event"
     IMPORT = "import"
+    DIGEST = "digest"
     EXAMPLE = "example"
+
+
+# Those of many events: from seq to last_seq, without those that have a delivery of their own.
+SPANS = (DeliveryKind.IMPORT, DeliveryKind.DIGEST)
 
 
 class DeliveryState(models.TextChoices):
@@ -136,10 +212,10 @@ class DeliveryState(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """One message to one endpoint: of an event, of an import's events, or an example.
+    """One message to one endpoint: of an event, of many (an import's, a digest's), or an example.
 
-    seq: the number of its event, of an import's first one; null for an example. last_seq: of an
-    import's last one. token: of the process that has it; due_at is then when that process has lost
+    seq: the number of its event, of many the first one; null for an example. last_seq: of many the
+    last one. token: of the process that has it; due_at is then when that process has lost
     it, else when it is to be sent. tries: in this round; a replay begins another. left_at: when it
     was first about to leave: from then on the receiver may know it.
     """
@@ -187,7 +263,7 @@ class Delivery(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(kind="event", seq__isnull=False, last_seq=None)
-                | models.Q(kind="import", seq__isnull=False, last_seq__isnull=False)
+                | models.Q(kind__in=SPANS, seq__isnull=False, last_seq__isnull=False)
                 | models.Q(kind="example", seq=None, last_seq=None),
                 name="budget_delivery_kind",
             ),
