@@ -27,6 +27,7 @@ SECRET_KEY = environment.SECRET_KEY.get_secret_value()
 SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in environment.SECRET_KEY_FALLBACKS]
 ALLOWED_HOSTS = environment.ALLOWED_HOSTS
 CSRF_TRUSTED_ORIGINS = environment.CSRF_TRUSTED_ORIGINS
+PUBLIC_URL = environment.public_url
 
 SECURE_SSL_REDIRECT = environment.ssl_redirect
 SECURE_HSTS_SECONDS = environment.hsts_seconds

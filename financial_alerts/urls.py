@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from api.http.public import open_path
-from api.views import docs, problems
+from api.views import docs, problems, stop
 
 handler400 = "api.http.bad_request"
 handler404 = "api.http.not_found"
@@ -23,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}web/icon.svg")),
     path("problems", problems.list_problems),
     path("problems/<slug:slug>", problems.show_problem),
+    # In mails.
+    path("notification/stop/<str:token>", stop.stop_mails),
     path("", include("api.allauth")),
     path("", include("web.urls")),
     path("language", set_language, name="set_language"),

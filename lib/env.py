@@ -90,6 +90,7 @@ class Environment(BaseModel):
     SECRET_KEY_FALLBACKS: SecretList = Field(default_factory=list)
     ALLOWED_HOSTS: CommaList = Field(default_factory=list, validate_default=True)
     CSRF_TRUSTED_ORIGINS: CommaList = Field(default_factory=list)
+    PUBLIC_URL: str | None = None
     DATABASE_URL: SecretStr = SecretStr("sqlite:///db.sqlite3")
     REPLICA_DATABASE_URL: SecretStr | None = None
     DATABASE_OWNER_PASSWORD: SecretStr | None = None
@@ -123,6 +124,15 @@ class Environment(BaseModel):
     def ssl_redirect(self) -> bool:
         """Whether plain HTTP is sent to HTTPS; on unless DEBUG, or as said."""
         return not self.DEBUG if self.SECURE_SSL_REDIRECT is None else self.SECURE_SSL_REDIRECT
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach the service, for links in mails: as said, or by its first host."""
+        if self.PUBLIC_URL is not None:
+            return self.PUBLIC_URL
+        if self.DEBUG or not self.ALLOWED_HOSTS:
+            return "http://127.0.0.1:8000"
+        return f"https://{self.ALLOWED_HOSTS[0].lstrip('.')}"
 
     @property
     def hsts_seconds(self) -> int:
@@ -168,6 +178,11 @@ class Environment(BaseModel):
         if wrong := [origin for origin in origins if not _ORIGIN.fullmatch(origin)]:
             raise ValueError(f"{wrong[0]!r} is not an origin such as https://app.example.com")
         return origins
+
+    @field_validator("PUBLIC_URL")
+    @classmethod
+    def _public_url_is_an_origin(cls, url: str) -> str:
+        return cls._origins_are_origins([url])[0]
 
     @field_validator("CORS_ALLOWED_ORIGINS")
     @classmethod

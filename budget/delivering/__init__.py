@@ -7,6 +7,7 @@ sql.py: takes rows, and stores what became of them. health.py: whether that goes
 
 from __future__ import annotations
 
+from budget.delivering.channels.mail import read_stop
 from budget.delivering.dispatch import dispatch
 from budget.delivering.endpoints import (
     change_channel,
@@ -15,6 +16,7 @@ from budget.delivering.endpoints import (
     replay,
     send_example,
     set_preferences,
+    stop_channel,
 )
 from budget.delivering.worker import Deliverer
 
@@ -24,7 +26,9 @@ __all__ = [
     "channel_of",
     "dispatch",
     "put",
+    "read_stop",
     "replay",
     "send_example",
     "set_preferences",
+    "stop_channel",
 ]

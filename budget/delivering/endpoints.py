@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from budget.delivering.dispatch import put_off, resume
 from budget.engine import open_book, raise_custom_alert
-from budget.models import Delivery, Endpoint
+from budget.models import Delivery, Endpoint, Ledger
 from budget.models.endpoint import Channel, DeliveryKind, DeliveryState, EndpointState
 from budget.models.ledger import Book
 from lib.text import moment
@@ -78,6 +78,15 @@ def change_channel(book: Book, channel: str, values: Mapping[str, Any]) -> Endpo
         for row in rows:
             put(book, row, values["state"])
     return settings
+
+
+def stop_channel(user_id: int, channel: str) -> None:
+    """Switch a channel off, as the link in a message asks; twice is once."""
+    if not Ledger.objects.filter(user_id=user_id).exists():
+        return
+    with transaction.atomic(), open_book(user_id) as book:
+        for row in Endpoint.objects.filter(user_id=user_id, channel=channel).order_by("pk"):
+            put(book, row, EndpointState.OFF, "It was stopped by the link in a message.")
 
 
 def set_preferences(book: Book, rows: Sequence[Endpoint], values: Mapping[str, Any]) -> None:
