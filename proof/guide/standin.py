@@ -26,6 +26,7 @@ REMEMBERED = {
     "AWS::EC2::NatGateway": "nat",
 }
 DATABASE = "AWS::RDS::DBInstance"
+SERVICE = "AWS::ECS::Service"
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type's name
 
 
@@ -95,6 +96,24 @@ def database_with_secret(handler: dict[str, Any], secret: dict[str, Any]) -> dic
     return handler | {"create": create_with_secret, "update": update_with_secret}
 
 
+def service_with_a_number(handler: dict[str, Any]) -> dict[str, Any]:
+    """Give the handler of services with a number of tasks that may come from a parameter."""
+    create: Callable[..., Made] = handler["create"]
+    update: Callable[..., Made] = handler["update"]
+
+    def whole(properties: Properties) -> Properties:
+        wanted = properties.get("DesiredCount")
+        return properties if wanted is None else properties | {"DesiredCount": int(wanted)}
+
+    def create_whole(logical_id: str, properties: Properties, stack: str) -> Made:
+        return create(logical_id, whole(properties), stack)
+
+    def update_whole(identity: str, old: Properties, new: Properties, *given: Any) -> Made:
+        return update(identity, whole(old), whole(new), *given)
+
+    return handler | {"create": create_whole, "update": update_whole}
+
+
 def identity_provider() -> dict[str, Any]:
     """Give the handler of identity providers: IAM knows them, and Ref gives the ARN."""
 
@@ -132,6 +151,7 @@ if __name__ == "__main__":
     _RESOURCE_HANDLERS[DATABASE] = database_with_secret(
         _RESOURCE_HANDLERS[DATABASE], _RESOURCE_HANDLERS[SECRET]
     )
+    _RESOURCE_HANDLERS[SERVICE] = service_with_a_number(_RESOURCE_HANDLERS[SERVICE])
     _RESOURCE_HANDLERS["AWS::IAM::OIDCProvider"] = identity_provider()
     ecs._maybe_mark_stopped = end_at_once
     main()
