@@ -39,7 +39,7 @@ NO_SECRETS = {
     "accounts.ApiToken": {"key"},
     "budget.Category": {"key"},
     "budget.Delivery": {"token"},
-    "budget.Endpoint": {"old_secret_until"},
+    "budget.Endpoint": {"old_secret_until", "digest", "digest_at", "digest_on"},
     "budget.FormerName": {"key"},
     "budget.TransactionType": {"key"},
 }
