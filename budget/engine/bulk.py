@@ -6,10 +6,10 @@ is evaluated is one row of each day, category and type, and each row that an ale
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import islice
 from typing import NamedTuple
 
 from django.db import connection, models
@@ -28,6 +28,7 @@ from budget.models.money import to_minor
 from budget.models.transaction import TransactionQuerySet
 
 TABLE = Transaction._meta.db_table
+LINES_AT_ONCE = 200
 DRAW_IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
 
 
@@ -156,9 +157,9 @@ def write_rows(user_id: int, ids: Sequence[int], rows: Sequence[NewRow]) -> None
     columns = ", ".join(WRITTEN)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            text = io.StringIO("".join(copy_lines(user_id, ids, rows)))
+            lines = Lines(copy_lines(user_id, ids, rows))
             with connection.wrap_database_errors:
-                cursor.copy_expert(f"COPY {TABLE} ({columns}) FROM STDIN", text)
+                cursor.copy_expert(f"COPY {TABLE} ({columns}) FROM STDIN", lines)
         else:
             cursor.executemany(
                 f"INSERT INTO {TABLE} ({columns}) VALUES ({sql.marks(len(WRITTEN))})",  # noqa: S608 - of constants
@@ -167,6 +168,17 @@ def write_rows(user_id: int, ids: Sequence[int], rows: Sequence[NewRow]) -> None
                     for pk, row in zip(ids, rows, strict=True)
                 ],
             )
+
+
+class Lines:
+    """A text of lines that are made as they are read: the database stores some meanwhile."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines = lines
+
+    def read(self, size: int = -1) -> str:
+        """The next few lines, whatever the size asked for; "" at the end."""
+        return "".join(islice(self.lines, LINES_AT_ONCE))
 
 
 # What a text of COPY writes otherwise.

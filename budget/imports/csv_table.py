@@ -225,12 +225,13 @@ def read_table(text: TextIO, layout: Layout) -> Iterator[tuple[int, Cells] | Bad
     """
     records = read_records(text)
     names = layout.columns(read_header(records))
+    width = len(names)
     for record in records:
         if isinstance(record, BadLine):
             yield record
             continue
         line, cells = record
-        if said := misfit(cells, len(names)):
+        if len(cells) != width and (said := misfit(cells, width)):
             yield BadLine(line, said)
         else:
             yield line, dict(zip(names, map(str.strip, cells), strict=True))

@@ -350,12 +350,12 @@ def store(work: Work, user: User, export: Export, used: dict[str, str]) -> None:
             "stored": outcome.stored,
             "present": outcome.present,
         }
-        mine = record.mine().first()
-        if mine is None:
-            raise Lost
-        mine.report = counts | read_as(export) | told | {"kept": used}
-        mine.settled = mine.rows
-        close(mine, ImportState.TRIED)
+        with transaction.atomic():
+            if (mine := record.taken()) is None:
+                raise Lost
+            mine.report = counts | read_as(export) | told | {"kept": used}
+            mine.settled = mine.rows
+            close(mine, ImportState.TRIED)
         return
     report = run(job, work.settle)
     with transaction.atomic():
@@ -382,21 +382,22 @@ def to_undo(work: Work) -> Import:
 
 def ask(work: Work, questions: Sequence[Question]) -> None:
     """Let an import wait for answers."""
-    mine = work.record.mine().first()
-    if mine is None:
-        raise Lost
-    mine.questions = [
-        {
-            "key": question.key.replace("-", "_"),
-            "asks": in_parameters(question.asks),
-            "choices": [
-                {"value": choice.value, "reading": choice.reading} for choice in question.choices
-            ],
-            "several": question.several,
-        }
-        for question in questions
-    ]
-    close(mine, ImportState.ASKING)
+    with transaction.atomic():
+        if (mine := work.record.taken()) is None:
+            raise Lost
+        mine.questions = [
+            {
+                "key": question.key.replace("-", "_"),
+                "asks": in_parameters(question.asks),
+                "choices": [
+                    {"value": choice.value, "reading": choice.reading}
+                    for choice in question.choices
+                ],
+                "several": question.several,
+            }
+            for question in questions
+        ]
+        close(mine, ImportState.ASKING)
 
 
 def fail_lines(work: Work, error: BadFile) -> None:

@@ -98,12 +98,11 @@ def read(path: Path, zone: ZoneInfo) -> Iterator[Item]:
                 yield record
                 continue
             line, cells = record
-            if fold_once(cells["Transaction Type"]) == "credit" and not cells["Amount"].startswith(
-                "0"
-            ):
-                signs.add(cells["Amount"].startswith("-"))
+            amount = cells["Amount"]
+            if fold_once(cells["Transaction Type"]) == "credit" and not amount.startswith("0"):
+                signs.add(amount.startswith("-"))
                 if len(signs) == 1:
-                    cells["Amount"] = cells["Amount"].removeprefix("-")
+                    cells["Amount"] = amount.removeprefix("-")
             yield read_row(line, cells)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -42,6 +43,14 @@ class Record:
         rows = Import.objects.filter(user_id=self.user_id, pk=self.import_id)
         return rows.filter(state=ImportState.RUNNING, worker=self.worker)
 
+    def taken(self) -> Import | None:
+        """The row, which nobody else can change before the caller's transaction ends.
+
+        None where it is somebody else's by now, or was undone.
+        """
+        found: Import | None = self.mine().select_for_update().first()
+        return found
+
     def note(self, outcome: Outcome) -> None:
         """Keep what a commit does, in that commit. Raises Lost."""
         found = self.mine().only("report", "first_row", "last_row").first()
@@ -71,10 +80,10 @@ class Record:
 
     def fail(self, detail: str, errors: Sequence[dict[str, Any]] = (), more: int = 0) -> None:
         """Keep why an import has ended early; what it has stored stays."""
-        found = self.mine().first()
-        if found is not None:
-            found.failure = {"detail": detail, "errors": list(errors), "more_errors": more}
-            close(found, ImportState.FAILED)
+        with transaction.atomic():
+            if (found := self.taken()) is not None:
+                found.failure = {"detail": detail, "errors": list(errors), "more_errors": more}
+                close(found, ImportState.FAILED)
 
 
 def added(report: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
@@ -166,11 +175,11 @@ def begin(user_id: int, file: Path, options: dict[str, Any], rows: int) -> Impor
     )
 
 
+@transaction.atomic
 def finish(record: Record, export: Export, outcome: Outcome, kept: Mapping[str, str]) -> Import:
     """Keep the end of an import that has stored its rows. kept: the answers from earlier files that
     it was read by. Raises Lost."""
-    found = record.mine().first()
-    if found is None:
+    if (found := record.taken()) is None:
         raise Lost
     flips = found.report.get("flips", {"opened": [], "resolved": []})
     opened, resolved = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -12,9 +13,10 @@ from budget.engine import open_book
 from budget.imports.pairing import Plan, pair, version_of
 from budget.imports.report import Report, report_on
 from budget.imports.rows import MOST_BAD, BadFile, BudgetLine
-from budget.imports.spool import BEGINNING, Spool
+from budget.imports.spool import BEGINNING, Place, Spool
 from budget.imports.store import (
     Batch,
+    Chunk,
     Names,
     Outcome,
     Stale,
@@ -111,16 +113,28 @@ def perform(job: Job, plan: Plan, progress: Progress) -> Outcome:
     outcome = store_budget(plan, job.user.pk, job.budget) if job.budget else Outcome()
     batch = Batch(job.user.pk, plan, job.restoring, job.import_id, job.note)
     pace, place = Pace(job.chunk), BEGINNING
-    while chunk := job.rows.steps(place, pace.rows):
-        try:
-            done = store_chunk(batch, chunk)
-        except Stale:
-            batch.plan = planned_again(job)
-            continue
-        outcome.absorb(done)
-        pace.keep(len(chunk), done.locked)
-        progress(len(chunk))
-        place = chunk[-1].place
+    with ThreadPoolExecutor(1) as beside:
+
+        def behind(place: Place) -> Future[Chunk]:
+            return beside.submit(Chunk.behind, place, pace.rows, job.rows, batch.coming)
+
+        coming = behind(place)
+        while (chunk := coming.result()).steps:
+            # The next chunk is made ready while the database works on this one.
+            last = chunk.steps[-1].place
+            coming = behind(last)
+            try:
+                done = store_chunk(batch, chunk)
+            except Stale:
+                # Nobody else may use the spool while the plan is made.
+                coming.result()
+                batch.plan = planned_again(job)
+                coming = behind(place)
+                continue
+            place = last
+            outcome.absorb(done)
+            pace.keep(len(chunk.steps), done.locked)
+            progress(len(chunk.steps))
     return outcome
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import perf_counter
@@ -16,7 +16,7 @@ from budget.engine.writes import take_back_ids
 from budget.imports.identity import imported_as
 from budget.imports.pairing import Plan, imported_of, look_up
 from budget.imports.rows import BudgetLine
-from budget.imports.spool import Fate, Step
+from budget.imports.spool import Fate, Place, Spool, Step
 from budget.models import (
     Category,
     Cause,
@@ -108,20 +108,53 @@ class Batch:
         return (Fate.NEW, Fate.DELETED) if self.restoring else (Fate.NEW,)
 
 
-def still_missing(batch: Batch, steps: Sequence[Step]) -> list[Step]:
-    """The rows of steps that nobody has stored since they were planned; under the lock.
+class Ready(NamedTuple):
+    """A new row as it will be stored, but for the ids of its category and type."""
 
-    Raises Stale where another row has taken an external_id, or where the row was deleted.
+    step: Step
+    search: str
+    imported_as: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows of a file that one commit deals with, with all that hangs on no row that is stored.
+
+    coming: what becomes of those that are stored as new rows. ready: these.
     """
-    found = look_up(batch.user_id, [step.external_id for step in steps])
-    there = {one.external_id: one for one in found if not (one.deleted and batch.restoring)}
-    for step in steps:
-        if (one := there.get(step.external_id)) and (one.deleted or not one.came_of(step.row)):
-            raise Stale
-    return [step for step in steps if step.external_id not in there]
+
+    steps: Sequence[Step]
+    coming: Sequence[Fate]
+    ready: Sequence[Ready]
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], coming: Sequence[Fate]) -> Chunk:
+        return cls(steps, coming, [made_ready(step) for step in steps if step.fate in coming])
+
+    @classmethod
+    def behind(cls, place: Place, at_most: int, rows: Spool, coming: Sequence[Fate]) -> Chunk:
+        """The rows behind a place in a spool; none behind the last."""
+        return cls.of(rows.steps(place, at_most), coming)
+
+    def halves(self) -> Iterator[Chunk]:
+        half = len(self.steps) // 2
+        for steps in (self.steps[:half], self.steps[half:]):
+            yield Chunk.of(steps, self.coming)
+
+    def with_fate(self, fate: Fate) -> list[Step]:
+        return [step for step in self.steps if step.fate == fate]
 
 
-def store_chunk(batch: Batch, steps: Sequence[Step]) -> Outcome:
+def made_ready(step: Step) -> Ready:
+    text, minor, slug, category, identity, *_ = step.told
+    said = imported_as(step.date, from_minor(minor), slug, text, category, identity)
+    return Ready(step, search_of(text), said)
+
+
+search_of = lru_cache(maxsize=4096)(search_key)
+
+
+def store_chunk(batch: Batch, chunk: Chunk) -> Outcome:
     """Do what is to be done with rows of a file, in one commit; at most 10,000.
 
     Rows that would open more alerts than one commit may are stored in halves. Raises
@@ -129,39 +162,36 @@ def store_chunk(batch: Batch, steps: Sequence[Step]) -> Outcome:
     and Stale where the plan is no longer right.
     """
     try:
-        return trying(lambda: do_steps(batch, steps))
+        return trying(lambda: do_chunk(batch, chunk))
     except TooManyAlerts:
-        if len(steps) == 1:
+        if len(chunk.steps) == 1:
             raise
-    half = len(steps) // 2
-    outcome = store_chunk(batch, steps[:half])
-    outcome.absorb(store_chunk(batch, steps[half:]))
+    outcome = Outcome()
+    for half in chunk.halves():
+        outcome.absorb(store_chunk(batch, half))
     return outcome
 
 
-def do_steps(batch: Batch, steps: Sequence[Step]) -> Outcome:
-    planned = [step for step in steps if step.fate in batch.coming]
-    updated = [step for step in steps if step.fate == Fate.UPDATED]
-    outcome = Outcome(present=len(steps) - len(planned) - len(updated))
+def do_chunk(batch: Batch, chunk: Chunk) -> Outcome:
+    ready, updated = chunk.ready, chunk.with_fate(Fate.UPDATED)
+    outcome = Outcome(present=len(chunk.steps) - len(ready) - len(updated))
     if not batch.restoring:
-        outcome.deleted = [step.line for step in steps if step.fate == Fate.DELETED]
+        outcome.deleted = [step.line for step in chunk.with_fate(Fate.DELETED)]
         outcome.present -= len(outcome.deleted)
-    if not planned and not updated:
+    if not ready and not updated:
         return outcome
-    # Whatever hangs on no other row is done before the lock is taken.
-    prepared = {step.id: prepare(step) for step in planned}
     # With a savepoint: in a rehearsal, too, what opens too many alerts is tried again in halves.
     with transaction.atomic(), open_book(batch.user_id) as book:
         begun = perf_counter()
         # Only under the lock, as another import of the same rows may be at work.
         held = batch.plan.holds(book.ledger)
-        new = planned if held else still_missing(batch, planned)
+        new = ready if held else still_missing(batch, ready)
         outcome.stored = len(new)
-        outcome.present += len(planned) - len(new)
+        outcome.present += len(ready) - len(new)
         # Read under the lock, again for each chunk: a merge may have come in between.
         types = {type.slug: type for type in TransactionType.objects.filter(user=batch.user_id)}
         if new:
-            store_new(batch, book, [prepared[step.id] for step in new], types, outcome)
+            store_new(batch, book, new, types, outcome)
         for step in updated:
             update_row(batch, step, types, outcome)
         outcome.flipped.flips += book.flipped.flips
@@ -172,27 +202,10 @@ def do_steps(batch: Batch, steps: Sequence[Step]) -> Outcome:
     return outcome
 
 
-class Prepared(NamedTuple):
-    """A row as it will be stored, but for the ids of its category and type."""
-
-    step: Step
-    search: str
-    imported_as: str
-
-
-def prepare(step: Step) -> Prepared:
-    text, minor, slug, category, identity, *_ = step.told
-    said = imported_as(step.date, from_minor(minor), slug, text, category, identity)
-    return Prepared(step, search_of(text), said)
-
-
-search_of = lru_cache(maxsize=4096)(search_key)
-
-
 def store_new(
     batch: Batch,
     book: Book,
-    new: Sequence[Prepared],
+    new: Sequence[Ready],
     types: Mapping[str, TransactionType],
     outcome: Outcome,
 ) -> None:
@@ -219,6 +232,19 @@ def store_new(
         )
     ids = store_rows(book, rows, Cause.IMPORT)
     outcome.span(ids[0], ids[-1])
+
+
+def still_missing(batch: Batch, rows: Sequence[Ready]) -> list[Ready]:
+    """The rows that nobody has stored since they were planned; under the lock.
+
+    Raises Stale where another row has taken an external_id, or where the row was deleted.
+    """
+    found = look_up(batch.user_id, [row.step.external_id for row in rows])
+    there = {one.external_id: one for one in found if not (one.deleted and batch.restoring)}
+    for step in (row.step for row in rows):
+        if (one := there.get(step.external_id)) and (one.deleted or not one.came_of(step.row)):
+            raise Stale
+    return [row for row in rows if row.step.external_id not in there]
 
 
 def update_row(

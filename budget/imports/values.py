@@ -109,7 +109,7 @@ def is_blank(text: str) -> bool:
     return not text or text in DASHES
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=32768)
 def parse_amount(text: str) -> Decimal:
     """An amount such as 1,247.44 from 0 to 999999999999.99. Raises ValueError."""
     if not text:
@@ -128,7 +128,8 @@ def exact(plain: str, text: str) -> Decimal:
         raise ValueError(f"amount {shown(text)} has more than two decimal places")
     if len(whole.lstrip("0")) > len(str(int(MAX_AMOUNT))):
         raise ValueError(f"amount {shown(text)} is beyond {MAX_AMOUNT}")
-    return Decimal(plain).quantize(CENT)
+    amount = Decimal(plain)
+    return amount if len(decimals) == 2 else amount.quantize(CENT)
 
 
 @dataclass(frozen=True)

@@ -401,3 +401,24 @@ def test_the_database_refuses_a_row_of_another_user(
         with pytest.raises(IntegrityError, match="of_user"):
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         transaction.set_rollback(True)
+
+
+@pytest.mark.postgres
+def test_the_database_refuses_a_transaction_of_nobody() -> None:
+    """By its category and its type, which are of somebody: there is no key to the user alone."""
+    spend(make_user(), "5")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE budget_transaction SET user_id = 0")
+        with pytest.raises(IntegrityError, match="of_user"):
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        transaction.set_rollback(True)
+
+
+@pytest.mark.postgres
+def test_the_database_keeps_a_user_who_has_transactions() -> None:
+    spend(make_user(), "5")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with pytest.raises(IntegrityError, match="auth_user"):
+            cursor.execute("DELETE FROM auth_user")
+        transaction.set_rollback(True)
