@@ -405,7 +405,7 @@ def test_the_database_refuses_a_row_of_another_user(
 
 @pytest.mark.postgres
 def test_the_database_refuses_a_transaction_of_nobody() -> None:
-    """By its category and its type, which are of somebody: there is no key to the user alone."""
+    """By its category and its type, which are of somebody, as there is no other key to the user."""
     spend(make_user(), "5")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE budget_transaction SET user_id = 0")
