@@ -34,6 +34,6 @@ def add(apps, editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("budget", "0031_endpoints_of_a_user")]
+    dependencies = [("budget", "0032_channels")]
 
     operations = [migrations.RunPython(drop, add)]
