@@ -243,6 +243,12 @@ if environment.EMAIL_URL is not None:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.DEFAULT_FROM_EMAIL
 
+# Web push: the key that names the sender to push services, and where they reach the operator.
+VAPID_PRIVATE_KEY: str | None = None
+if environment.VAPID_PRIVATE_KEY is not None:
+    VAPID_PRIVATE_KEY = environment.VAPID_PRIVATE_KEY.get_secret_value()
+VAPID_SUBJECT = environment.VAPID_SUBJECT
+
 # Accounts: what apps do over /_allauth/, and the pages of `web`.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "account_login"

@@ -48,6 +48,7 @@ def register_checks() -> None:
         check_origins,
         check_mail,
         check_admin,
+        check_push,
     ):
         register(check, Tags.security, deploy=True)
     register(check_roles, Tags.database, deploy=True)
@@ -219,6 +220,21 @@ def check_admin(**kwargs: Any) -> list[CheckMessage]:
             "The admin takes no second factor: a password opens the data of every user.",
             hint="Leave out ADMIN_SECOND_FACTOR.",
             id="financial_alerts.W012",
+        )
+    ]
+
+
+def check_push(**kwargs: Any) -> list[CheckMessage]:
+    subject = settings.VAPID_SUBJECT or ""
+    host = urlsplit(subject).hostname or subject.rpartition("@")[2]
+    if settings.VAPID_PRIVATE_KEY is None or "." in host:
+        return []
+    return [
+        Warning(
+            "VAPID_SUBJECT names no address of the public network, which Apple's push service "
+            "answers with 403.",
+            hint="Name an address or a page that people reach you by.",
+            id="financial_alerts.W013",
         )
     ]
 

@@ -36,6 +36,7 @@ FILE_VARIABLES = (
     "DATABASE_APP_NEXT_PASSWORD",
     "REDIS_URL",
     "EMAIL_URL",
+    "VAPID_PRIVATE_KEY",
     "SENTRY_DSN",
 )
 
@@ -48,6 +49,7 @@ _SCHEMES = ("sqlite", *_POSTGRES)
 _MAIL_PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
 _SECONDS = {"s": 1, "min": 60, "h": 60 * 60, "day": 24 * 60 * 60}
 _RATE = re.compile(rf"([0-9]{{1,9}})/({'|'.join(_SECONDS)})")
+_P256_KEY = re.compile(r"[A-Za-z0-9_-]{43}=?")
 _YEAR = 365 * 24 * 60 * 60
 _DAY_MS = 24 * 60 * 60 * 1000
 
@@ -111,6 +113,8 @@ class Environment(BaseModel):
     REDIS_URL: SecretStr | None = None
     EMAIL_URL: SecretStr | None = None
     DEFAULT_FROM_EMAIL: str = "Financial Alerts <no-reply@localhost>"
+    VAPID_PRIVATE_KEY: SecretStr | None = None
+    VAPID_SUBJECT: Annotated[str | None, Field(validate_default=True)] = None
     THROTTLE_USER: Rate = (600, 60)
     THROTTLE_ADDRESS: Rate = (3000, 60)
     THROTTLE_UNAUTHENTICATED: Rate = (60, 60)
@@ -223,6 +227,23 @@ class Environment(BaseModel):
             raise ValueError("not an e-mail address such as Alerts <alerts@example.com>") from None
         return sender
 
+    @field_validator("VAPID_PRIVATE_KEY")
+    @classmethod
+    def _key_is_of_p256(cls, key: SecretStr) -> SecretStr:
+        if not _P256_KEY.fullmatch(key.get_secret_value()):
+            raise ValueError("not 32 bytes in base64url: manage.py vapid_key makes one")
+        return key
+
+    @field_validator("VAPID_SUBJECT")
+    @classmethod
+    def _contact_is_one(cls, subject: str | None, info: ValidationInfo) -> str | None:
+        if subject is None:
+            if info.data.get("VAPID_PRIVATE_KEY") is not None:
+                raise ValueError("missing: mailto:ADDRESS or https://PAGE, for VAPID_PRIVATE_KEY")
+            return None
+        check_contact(subject)
+        return subject
+
     @field_validator("DATABASE_URL")
     @classmethod
     def _database_is_known(cls, url: SecretStr) -> SecretStr:
@@ -265,6 +286,19 @@ def check_key(key: str) -> None:
         raise ValueError("too weak: at least 50 random characters")
     if _PLACEHOLDER.search(key):
         raise ValueError("a placeholder: make a random one")
+
+
+def check_contact(subject: str) -> None:
+    """Raise ValueError for what tells nobody how to reach the operator."""
+    scheme, _, address = subject.partition(":")
+    if scheme == "mailto":
+        try:
+            return validate_email(address)
+        except NoAddress:
+            pass
+    elif scheme == "https" and _ORIGIN.match(subject):
+        return None
+    raise ValueError("must be mailto:ADDRESS or https://PAGE")
 
 
 def database_of(url: str) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def right(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         CSRF_TRUSTED_ORIGINS=origins,
         CORS_ALLOWED_ORIGINS=origins,
         EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
+        VAPID_PRIVATE_KEY="a key",
+        VAPID_SUBJECT="mailto:ops@example.com",
     )
     monkeypatch.setattr(checks, "settings", settings)
     return settings
@@ -53,6 +55,7 @@ def ids() -> list[str]:
         checks.check_origins,
         checks.check_mail,
         checks.check_admin,
+        checks.check_push,
     ]
     found = [message for function in functions for message in function()]
     assert all(message.hint for message in found)
@@ -147,6 +150,14 @@ def test_plain_origins_are_told(right: SimpleNamespace, name: str) -> None:
 def test_printed_mail_is_told(right: SimpleNamespace) -> None:
     right.EMAIL_BACKEND = "lib.console.EmailBackend"
     assert ids() == ["W008"]
+
+
+@pytest.mark.parametrize("subject", ["mailto:root@localhost", "https://localhost:8000/"])
+def test_a_contact_of_no_public_network_is_told(right: SimpleNamespace, subject: str) -> None:
+    right.VAPID_SUBJECT = subject
+    assert ids() == ["W013"]
+    right.VAPID_PRIVATE_KEY = right.VAPID_SUBJECT = None
+    assert ids() == []
 
 
 def test_they_all_run_at_a_deployment_and_only_then() -> None:

@@ -261,6 +261,20 @@ def test_each_way_to_a_mail_server_has_its_port_and_its_tls() -> None:
     assert env.mail_of("smtps://u:p@h:2465/") == env.MailServer("h", 2465, "u", "p", tls=True)
 
 
+@pytest.mark.parametrize("key", ["short", "x" * 44, "-----BEGIN PRIVATE KEY-----", "é" * 43])
+def test_a_push_key_is_32_bytes_in_base64url(key: str) -> None:
+    told = problems(VAPID_PRIVATE_KEY=key)
+    assert key not in told["VAPID_PRIVATE_KEY"]
+
+
+@pytest.mark.parametrize("subject", ["", "ops@example.com", "mailto:ops", "http://example.com"])
+def test_who_has_a_push_key_says_where_to_reach_him(subject: str) -> None:
+    said = {"VAPID_PRIVATE_KEY": "x" * 43, "VAPID_SUBJECT": subject}
+    assert list(problems(**said)) == ["VAPID_SUBJECT"]
+    for good in ("mailto:ops@example.com", "https://example.com/contact"):
+        env.read(PRODUCTION | said | {"VAPID_SUBJECT": good})
+
+
 @pytest.mark.parametrize(
     "dsn",
     [

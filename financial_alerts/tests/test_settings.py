@@ -38,6 +38,8 @@ SECRETS = {
     "DATABASE_OWNER_PASSWORD": secrets.token_urlsafe(32),
     "DATABASE_APP_PASSWORD": secrets.token_urlsafe(32),
     "DATABASE_APP_NEXT_PASSWORD": secrets.token_urlsafe(32),
+    "VAPID_PRIVATE_KEY": secrets.token_urlsafe(32),
+    "VAPID_SUBJECT": "mailto:ops@example.com",
     "SENTRY_DSN": "https://0123456789abcdef@sentry.example.com/1",
 }
 
