@@ -23,6 +23,7 @@ from api.views import (
     imports,
     notification,
     profile,
+    push,
     summary,
     threshold,
     token,
@@ -101,6 +102,17 @@ documented = [
     rest_path("endpoint/<int:key>/example", POST=endpoint.create_example),
     rest_path("endpoint/<int:key>/replay", POST=endpoint.replay_events),
     rest_path("endpoint/<int:key>/delivery", GET=endpoint.list_deliveries),
+    rest_path(
+        "push",
+        GET=push.list_browsers,
+        POST=push.create_browser,
+    ),
+    rest_path("push/key", GET=push.get_push_key),
+    rest_path(
+        "push/<int:key>",
+        GET=push.get_browser,
+        DELETE=push.delete_browser,
+    ),
     rest_path("delivery/<int:key>", GET=endpoint.get_delivery),
     rest_path("notification", GET=notification.list_channels),
     rest_path(

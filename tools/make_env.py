@@ -1,4 +1,4 @@
-"""Write the .env of a developer's machine: a new key, and DEBUG on."""
+"""Write the .env of a developer's machine: new keys, and DEBUG on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import secrets
 import sys
 from pathlib import Path
 
+from lib.web_push import new_private_key
+
 TEXT = """\
 # This machine's settings, made by `make run`. .env.example explains each and lists the others.
 DEBUG=true
 SECRET_KEY={key}
+VAPID_PRIVATE_KEY={push}
+VAPID_SUBJECT=mailto:root@localhost
 """
 
 
@@ -22,8 +26,8 @@ def main() -> None:
     except FileExistsError:
         sys.exit(f"{path} exists already")
     with os.fdopen(file, "w", encoding="utf-8") as output:
-        output.write(TEXT.format(key=secrets.token_urlsafe(64)))
-    sys.stdout.write("Made .env with a random SECRET_KEY.\n")
+        output.write(TEXT.format(key=secrets.token_urlsafe(64), push=new_private_key()))
+    sys.stdout.write("Made .env with random keys.\n")
 
 
 if __name__ == "__main__":

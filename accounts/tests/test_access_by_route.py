@@ -30,7 +30,7 @@ from budget.models import (
     TransactionType,
 )
 from budget.tests.base import ApiTestCase
-from budget.tests.people import limit, spend
+from budget.tests.people import fill_browser, limit, spend
 
 pytestmark = pytest.mark.any_postgres
 
@@ -61,6 +61,7 @@ class ReachTestCase(ApiTestCase):
         cls.tokens["reader"] = ApiToken.issue(cls.alice, "widget", Scope.READ)[1]
         endpoint = cls.charlie.endpoints.create(url="https://example.com/")
         send_example(endpoint, timezone.now())
+        browser = fill_browser(cls.charlie)
         rows: tuple[Any, ...] = (
             Alert,
             Category,
@@ -84,7 +85,7 @@ class ReachTestCase(ApiTestCase):
         cls.theirs = {
             name: model._base_manager.filter(user=cls.charlie).order_by("-pk").first().pk
             for name, model in zip(names, rows, strict=True)
-        }
+        } | {"push": browser.pk}
 
     def routes(self) -> Iterator[Route]:
         """Every method of every address, with the id of a row of charlie's where one is needed."""

@@ -55,6 +55,7 @@ class Problem(Enum):
     REAUTHENTICATE = "reauthenticate", 403, "A recent log-in is needed"
     FORBIDDEN = "forbidden", 403, "This is not allowed"
     NOT_FOUND = "not-found", 404, "Not found"
+    NO_PUSH = "no-web-push", 404, "This service sends no web push"
     METHOD = "method-not-allowed", 405, "The method is not allowed here"
     TIMEOUT = transport.TIMEOUT
     CONFLICT = "conflict", 409, "Existing rows forbid this"

@@ -69,6 +69,10 @@ EXPLAINED: dict[Problem, Explanation] = {
         "names such a row by its id: then `errors` has the `pointer`.",
         "Remove the row from the screen, or look it up again.",
     ),
+    Problem.NO_PUSH: Explanation(
+        "Whoever runs the service has not given it the key of web push, `VAPID_PRIVATE_KEY`.",
+        "Do not offer web push.",
+    ),
     Problem.METHOD: Explanation(
         "The URL does not have this method. `Allow` lists its methods.",
         "Fix the client.",

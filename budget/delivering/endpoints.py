@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
@@ -114,9 +115,11 @@ def named(endpoint: Endpoint) -> str:
     """What an endpoint's owner knows it by."""
     if endpoint.channel == Channel.EMAIL:
         return "E-mail"
-    kind = "Device" if endpoint.channel == Channel.PUSH else "Endpoint"
+    if endpoint.channel == Channel.PUSH:
+        # Not all of its URL, which is what entitles to send there.
+        return f"Browser {endpoint.pk} ({urlsplit(endpoint.url).hostname})"
     url = endpoint.url if len(endpoint.url) <= 200 else endpoint.url[:199] + "…"
-    return f"{kind} {endpoint.pk} ({url})"
+    return f"Endpoint {endpoint.pk} ({url})"
 
 
 def stop(endpoint_id: int, state: str, because: str, since: datetime | None = None) -> bool:

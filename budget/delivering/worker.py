@@ -24,6 +24,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.utils import timezone
 
+from budget.delivering.browsers import drop
 from budget.delivering.channels import ABOUT, SENDERS, Came, Task
 from budget.delivering.dispatch import dispatch
 from budget.delivering.endpoints import stop
@@ -328,8 +329,10 @@ class Deliverer:
     def act(self, result: Result, outcome: Outcome, now: datetime) -> None:
         """Do what an answer asks for, beyond its own message."""
         endpoint = result.task.endpoint
-        self.done["given_up"] += outcome.state == DeliveryState.FAILED
-        if result.came.stop is not None:
+        self.done["given_up"] += outcome.state == DeliveryState.FAILED and not result.came.gone
+        if result.came.gone:
+            drop(Endpoint.objects.filter(pk=endpoint.pk))
+        elif result.came.stop is not None:
             stop(endpoint.pk, *result.came.stop)
         elif outcome.state == DeliveryState.FAILED:
             because = f"Nothing has arrived, in {MAX_TRIES} tries over three days."
@@ -462,7 +465,11 @@ def outcome_of(result: Result, now: datetime) -> Outcome:
     if result.arrived:
         return Outcome(row.id, DeliveryState.DELIVERED, 1, None, now, status)
     due = next_try(row.tries + 1, now)
-    if due is None or (result.came.stop and result.came.stop[0] == EndpointState.OFF):
+    if (
+        due is None
+        or result.came.gone
+        or (result.came.stop and result.came.stop[0] == EndpointState.OFF)
+    ):
         return Outcome(row.id, DeliveryState.FAILED, 1, None, now, status)
     due = retry_after(result, now) or due
     return Outcome(row.id, DeliveryState.PENDING, 1, due, None, status)

@@ -88,7 +88,7 @@ SECRETS = {
     "usersessions.UserSession": {"session_key", "data"},
     "mfa.Authenticator": {"data"},
     "account.EmailConfirmation": {"key"},
-    "budget.Endpoint": {"secret", "old_secret"},
+    "budget.Endpoint": {"secret", "old_secret", "auth"},
     "budget.IdempotentAnswer": {"key", "digest", "headers"},
 }
 ROWS_A_QUERY = 1000

@@ -107,7 +107,8 @@ class Endpoint(Preferences):
     each without a URL, made when its settings are first changed: of e-mail the endpoint itself,
     which sends to the user's own address; of push the settings that a new device begins with, and
     that a change takes to all of them. seq: the last event that was looked at for it.
-    secret, old_secret: whsec_ and base64; both sign until old_secret_until.
+    secret, old_secret: whsec_ and base64; both sign until old_secret_until. p256dh, auth: of a
+    browser, the keys that messages are sealed with.
     because: why it is not on, where the service has decided that. wait_until: before that the
     receiver wants nothing (Retry-After). delivered, folded, failed: messages that arrived, that
     were no longer true, and tries that failed. failing_since: the first of the failures after which
@@ -126,6 +127,8 @@ class Endpoint(Preferences):
     secret = models.CharField(max_length=100, default=new_secret, editable=False)
     old_secret = models.CharField(max_length=100, blank=True, editable=False)
     old_secret_until = models.DateTimeField(null=True, editable=False)
+    p256dh = models.CharField(max_length=87, blank=True, editable=False)
+    auth = models.CharField(max_length=22, blank=True, editable=False)
     seq = models.BigIntegerField(default=0, editable=False)
     wait_until = models.DateTimeField(null=True, editable=False)
     delivered = models.BigIntegerField(default=0, editable=False)
@@ -158,6 +161,12 @@ class Endpoint(Preferences):
                 | models.Q(channel=Channel.EMAIL, url="")
                 | models.Q(channel=Channel.PUSH),
                 name="budget_endpoint_channel",
+            ),
+            # A browser is of one user: a message never reaches the one who had it before.
+            models.UniqueConstraint(
+                fields=["url"],
+                condition=models.Q(channel=Channel.PUSH) & ~models.Q(url=""),
+                name="budget_endpoint_unique_browser",
             ),
             models.CheckConstraint(
                 condition=models.Q(digest__in=Digest.values, digest_on__range=(1, 7)),

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from unittest import mock
+from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -29,6 +30,7 @@ from budget.models import (
     Transaction,
     TransactionType,
 )
+from budget.models.endpoint import Channel
 
 
 def at(moment: str | date) -> mock._patch[mock.MagicMock]:
@@ -132,6 +134,13 @@ def fill_endpoint(user: User) -> Delivery:
     delivery = send_example(endpoint, timezone.now())
     DeliveryTry.objects.create(user=user, delivery=delivery, at=timezone.now(), took=7, text="ok")
     return delivery
+
+
+def fill_browser(user: User) -> Endpoint:
+    """Give a user a browser that gets web push."""
+    return Endpoint.objects.create(
+        user=user, channel=Channel.PUSH, url=f"https://push.example.com/{uuid4()}"
+    )
 
 
 def fill_import(user: User) -> Import:

@@ -14,11 +14,12 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.authentication import SESSION_ONLY
 from api.http.door import Door
+from api.schemas.push import SUBSCRIPTION
 from api.urls import urlpatterns
 from budget.models import Transaction
 from budget.models.ledger import open_book
 from budget.tests.base import ApiTestCase
-from budget.tests.people import category, fill_endpoint, fill_import, limit, spend
+from budget.tests.people import category, fill_browser, fill_endpoint, fill_import, limit, spend
 
 ROUTES: dict[str, Door] = {
     str(url.pattern): url.callback for url in urlpatterns if isinstance(url.callback, Door)
@@ -37,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "endpoint/<int:key>/replay": {"since": 0},
     "notification/email": {"state": "on"},
     "notification/push": {"state": "on"},
+    "push": SUBSCRIPTION,
     "import": {"dates": "day-first"},
     "threshold/preview": {
         "amount": 1,
@@ -67,6 +69,7 @@ class EveryRouteTestCase(ApiTestCase):
             "token": [token["id"] for token in self.get("/api/token")["items"]],
             "endpoint": [delivery.endpoint_id],
             "delivery": [delivery.pk],
+            "push": [fill_browser(self.alice).pk],
             "import": [fill_import(self.alice).pk],
         }
 
@@ -110,6 +113,9 @@ class EveryRouteTestCase(ApiTestCase):
                 "endpoint/<int:key>/example": "POST",
                 "endpoint/<int:key>/replay": "POST",
                 "endpoint/<int:key>/delivery": "GET",
+                "push": "GET POST",
+                "push/key": "GET",
+                "push/<int:key>": "GET DELETE",
                 "delivery/<int:key>": "GET",
                 "notification": "GET",
                 "notification/email": "GET PATCH",

@@ -25,7 +25,7 @@ from api.urls import documented
 from budget.engine import snooze
 from budget.models import Alert, Delivery, Ledger
 from budget.tests.base import ApiTestCase, issue_token, turn_back_the_day
-from budget.tests.people import at, fill_endpoint, fill_import, limit, spend
+from budget.tests.people import at, fill_browser, fill_endpoint, fill_import, limit, spend
 
 pytestmark = pytest.mark.once
 
@@ -120,6 +120,7 @@ def fill(user: User) -> None:
         spend(user, "5.00", DAY)
     fill_import(user)
     fill_endpoint(user)
+    fill_browser(user)
     limit(user, "4.00", name="Food")
     limit(user, "8.00", "weekly", of="Groceries")
     alert = Alert.objects.filter(user=user).order_by("id")[0]

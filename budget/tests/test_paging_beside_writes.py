@@ -29,8 +29,9 @@ from budget.models import (
     Transaction,
     TransactionType,
 )
+from budget.models.endpoint import Channel
 from budget.tests.base import ApiTestCase, issue_token
-from budget.tests.people import category, fill_endpoint, limit, make_user, spend
+from budget.tests.people import category, fill_browser, fill_endpoint, limit, make_user, spend
 
 PATH = "/api/transaction"
 ROWS, CHUNK = 50_000, 10_000
@@ -193,7 +194,9 @@ class QueriesTestCase(ApiTestCase):
             Import.objects.create(user=alice, name="a.csv", state="done")
         if not Delivery.objects.filter(user=alice).exists():
             fill_endpoint(alice)
-        endpoint = Endpoint.objects.get(user=alice)
+        for _ in range(Endpoint.objects.filter(user=alice, channel=Channel.PUSH).count(), count):
+            fill_browser(alice)
+        endpoint = Endpoint.objects.get(user=alice, channel=Channel.WEBHOOK)
         for _ in range(Delivery.objects.filter(user=alice).count(), count):
             send_example(endpoint, timezone.now())
 
@@ -207,7 +210,8 @@ class QueriesTestCase(ApiTestCase):
             "transaction-type": TransactionType.objects.filter(user=self.alice)[0].pk,
             "token": ApiToken.objects.filter(user=self.alice)[0].pk,
             "import": Import.objects.filter(user=self.alice)[0].pk,
-            "endpoint": Endpoint.objects.filter(user=self.alice)[0].pk,
+            "endpoint": Endpoint.objects.filter(user=self.alice, channel=Channel.WEBHOOK)[0].pk,
+            "push": Endpoint.objects.filter(user=self.alice, channel=Channel.PUSH)[0].pk,
             "delivery": Delivery.objects.filter(user=self.alice)[0].pk,
         }
         for url in urlpatterns:

@@ -27,6 +27,7 @@ from api import urls
 from api.http.door import Door
 from budget.tests.guide import Reader, read_json
 from lib.env import Environment
+from lib.web_push import new_private_key
 from tools.programs import free_port
 
 pytestmark = pytest.mark.once
@@ -124,6 +125,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         "ALLOWED_HOSTS": "127.0.0.1",
         "DJANGO_SETTINGS_MODULE": "financial_alerts.settings",
         "SECRET_KEY": secrets.token_urlsafe(64),
+        "VAPID_PRIVATE_KEY": new_private_key(),
+        "VAPID_SUBJECT": "mailto:ops@example.com",
         "DATABASE_URL": f"sqlite:///{tmp_path}/site.sqlite3",
     }
     manage = [sys.executable, str(ROOT / "manage.py")]

@@ -16,12 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from api.http.door import Door
+from api.schemas.push import SUBSCRIPTION
 from api.urls import urlpatterns
 from budget.delivering import send_example
 from budget.engine import Reading, raise_custom_alert
 from budget.models import Alert, Endpoint, Threshold, Transaction
 from budget.tests.base import ApiTestCase
-from budget.tests.people import category, fill_import, limit, spend, stored_import
+from budget.tests.people import category, fill_browser, fill_import, limit, spend, stored_import
 
 TOKEN = re.compile(r"SELECT t\.id, t\.scope")
 ROWS = re.compile(r"SELECT l\.version = .*?LEFT JOIN \(.*?\bFROM \"?(\w+)", re.DOTALL)
@@ -72,6 +73,9 @@ READS = {
     "notification": "token, SELECT endpoint, SELECT endpoint, look",
     "notification/email": "token, SELECT endpoint, look",
     "notification/push": "token, SELECT endpoint, look",
+    "push": "token, rows of endpoint",
+    "push/key": "token, look",
+    "push/{}": "token, SELECT endpoint, look",
     "category": "token, rows of category",
     "category?parent=food&q=a": "token, rows of category",
     "category/{}": "token, rows of category",
@@ -119,6 +123,8 @@ WRITES: list[tuple[str, str, Any, tuple[int, int]]] = [
     ("DELETE", "endpoint/{}", None, (9, 9)),
     ("PATCH", "notification/email", {"state": "on"}, (11, 11)),
     ("PATCH", "notification/push", {"per_day": 5}, (8, 8)),
+    ("POST", "push", SUBSCRIPTION, (9, 9)),
+    ("DELETE", "push/{}", None, (10, 10)),
     ("POST", "category", {"name": "Bread", "parent": "Coffee"}, (16, 16)),
     ("PATCH", "category/{}", {"name": "Eating"}, (11, 11)),
     ("PUT", "category/{}", {"name": "Food"}, (11, 11)),
@@ -154,6 +160,7 @@ class StatementsTestCase(ApiTestCase):
         cls.keys = {
             "endpoint": endpoint.pk,
             "delivery": send_example(endpoint, timezone.now()).pk,
+            "push": fill_browser(cls.alice).pk,
             "transaction": Transaction.objects.filter(user=cls.alice).earliest("id").pk,
             "threshold": Threshold.objects.get(user=cls.alice, name="Food").pk,
             "alert": alert.pk,

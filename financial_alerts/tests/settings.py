@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from lib.env import VARIABLES
+from lib.web_push import new_private_key
 
 KEPT = "DATABASE_URL"
 
@@ -23,6 +24,8 @@ os.environ |= {
     "ALLOWED_HOSTS": "testserver",
     "SECURE_SSL_REDIRECT": "false",
     "LOG_LEVEL": "CRITICAL",
+    "VAPID_PRIVATE_KEY": new_private_key(),
+    "VAPID_SUBJECT": "mailto:ops@example.com",
     # A machine that is busy is no failure; the tests of slow ones set their own.
     "SLOW_REQUEST_MS": "86400000",
     "SLOW_QUERY_MS": "86400000",

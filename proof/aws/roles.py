@@ -20,6 +20,7 @@ ANSWERS = {
     "Cache": "true",
     "CacheNodes": "2",
     "MailSecret": f"{SECRETS}/mail-AbCdEf",
+    "PushSecret": f"{SECRETS}/push-AbCdEf",
     "SentrySecret": f"{SECRETS}/sentry-AbCdEf",
 }
 

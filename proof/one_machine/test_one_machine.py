@@ -24,6 +24,7 @@ from django.db import connection
 from financial_alerts.tests.postgres import a_database, run_sql, url_of
 from financial_alerts.tests.test_gunicorn import Server
 from lib.env import VARIABLES, database_of
+from lib.web_push import Sender
 from tools.programs import free_port
 from tools.traffic import until
 
@@ -52,7 +53,9 @@ def test_no_password_is_known_and_none_is_empty() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|SECRET|KEY", name):
-                assert re.fullmatch(r"\$\{[A-Z_]+(:\?[a-z ./]+)?\}", value), name
+                # Only web push may be missing: it is then off.
+                words = "-" if name == "VAPID_PRIVATE_KEY" else r"\?[a-z ./]+"
+                assert re.fullmatch(rf"\$\{{[A-Z_]+(:{words})?\}}", value), name
     for name in ("SECRET_KEY", "ADMIN_PASSWORD", "OWNER_PASSWORD", "APP_PASSWORD", "DOMAIN"):
         assert f"${{{name}:?" in COMPOSE, f"{name} may not be missing"
 
@@ -105,14 +108,16 @@ def test_setup_writes_random_passwords_once(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o077 == 0
     said = dict(re.findall(r"^(\w+)='(.*)'$", file.read_text(), re.MULTILINE))
     assert (said["DOMAIN"], said["EMAIL_URL"], said["DEFAULT_FROM_EMAIL"]) == DOMAIN
-    secrets = [said[name] for name in said if "PASSWORD" in name or "KEY" in name]
+    sender = Sender.of(said["VAPID_PRIVATE_KEY"], said["VAPID_SUBJECT"])
+    assert (len(sender.public), sender.subject) == (87, f"https://{DOMAIN[0]}")
+    secrets = [said[name] for name in said if "PASSWORD" in name or name == "SECRET_KEY"]
     assert len({*secrets}) == 4
     assert all(re.fullmatch("[0-9a-f]{48,}", secret) for secret in secrets)
     before = file.read_text()
     again = setup(tmp_path, *DOMAIN)
     assert (again.returncode, file.read_text()) == (1, before)
     assert "keep it" in again.stderr
-    used = {*re.findall(r"\$\{([A-Z_]+):\?", COMPOSE)}
+    used = {*re.findall(r"\$\{([A-Z_]+):\?", COMPOSE), *re.findall(r"\$\{(VAPID_\w+):-\}", COMPOSE)}
     assert used == {*said}
 
 

@@ -28,10 +28,12 @@ class Task(NamedTuple):
 class Came(NamedTuple):
     """What came of a try. status: of an answer, in the words of its channel. text: of the answer,
     or what went wrong. retry_after: as in HTTP. stop: the state that the endpoint gets at once, and
-    why; the message is then given up where that is off, else it waits."""
+    why; the message is then given up where that is off, else it waits. gone: the place is no more,
+    so that its endpoint is deleted."""
 
     arrived: bool
     status: int | None = None
     text: str = ""
     retry_after: str | None = None
     stop: tuple[str, str] | None = None
+    gone: bool = False
