@@ -68,8 +68,8 @@ def sealed(
 ) -> bytes:
     """What only the browser with these keys can read, in one record of aes128gcm (RFC 8188).
 
-    key, salt: of this message alone; only a known answer names them. Raises ValueError for keys
-    that are none, and for a text of more than MOST_TEXT bytes.
+    key, salt: of this message only; a known answer names them. Raises ValueError for keys that are
+    not valid, and for a text of more than MOST_TEXT bytes.
     """
     if len(text) > MOST_TEXT:
         raise ValueError(f"Must have at most {MOST_TEXT} bytes.")
@@ -97,7 +97,7 @@ class Sender:
 
     @classmethod
     def of(cls, private: str, subject: str) -> Sender:
-        """Raises ValueError for a private key that is none."""
+        """Raises ValueError for a private key that is not valid."""
         number = int.from_bytes(bytes_of(private), "big")
         return cls(ec.derive_private_key(number, CURVE), subject)
 

@@ -41,6 +41,7 @@ TAGS = {
     "threshold": "Limits on spending, each with the current period: total, remaining, percent.",
     "alert": "Levels that were reached, and the user's own messages.",
     "endpoint": "Where the user's events are sent: webhooks, signed by Standard Webhooks.",
+    "push": "The browsers that show the user's alerts, by web push.",
     "delivery": "One message to an endpoint, with each try.",
     "notification": "How the user is told by e-mail and on devices.",
     "category": "What money is spent on, in the user's own words.",

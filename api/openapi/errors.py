@@ -70,7 +70,7 @@ EXPLAINED: dict[Problem, Explanation] = {
         "Remove the row from the screen, or look it up again.",
     ),
     Problem.NO_PUSH: Explanation(
-        "Whoever runs the service has not given it the key of web push, `VAPID_PRIVATE_KEY`.",
+        "The service has no key of web push, `VAPID_PRIVATE_KEY`.",
         "Do not offer web push.",
     ),
     Problem.METHOD: Explanation(

@@ -59,7 +59,7 @@ def create_browser(request: ApiRequest, body: PushBody) -> Answer:
     """Let a browser get the user's messages from now on, with the settings that browsers share.
 
     The same browser again is the same one, so send it at each start of the app. A browser of
-    another user becomes this user's: whoever is logged in there gets the messages.
+    another user becomes this user's: the one who is logged in there gets the messages.
     """
     sender()
     with open_book(request.user.pk) as book:

@@ -16,14 +16,14 @@ MAX_BROWSERS = 20
 def subscribe(book: Book, url: str, p256dh: str, auth: str) -> Endpoint:
     """Let a browser get the user's messages from now on; the same browser again is the same row.
 
-    Whoever had it before has it no longer. Raises Conflict beyond MAX_BROWSERS. Settings that the
+    A user who had it before has it no longer. Raises Conflict beyond MAX_BROWSERS. Settings that the
     user's browsers share are theirs, also after the service has paused this one.
     """
     ledger = book.ledger
     drop(Endpoint.objects.filter(channel=Channel.PUSH, url=url).exclude(user_id=ledger.user_id))
     shared = channel_of(ledger.user_id, Channel.PUSH)
     if shared._state.adding:
-        # Whoever subscribes for the first time wants to be told.
+        # A user who subscribes for the first time wants messages.
         shared = change_channel(book, Channel.PUSH, {"state": EndpointState.ON.value})
     mine = Endpoint.objects.filter(user_id=ledger.user_id, channel=Channel.PUSH).exclude(url="")
     row = mine.filter(url=url).first()

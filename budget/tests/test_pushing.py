@@ -182,7 +182,7 @@ def test_what_is_refused_is_tried_again(alice: User, service: Receiver, status: 
     deliver(service)
     first, second = device.shown()
     assert first == second
-    # Sealed anew: the same key and nonce never seal twice.
+    # Sealed again: the same key and nonce never seal twice.
     assert service.got[0].body != service.got[1].body
 
 

@@ -12,7 +12,7 @@ from lib.web_push import Sender, new_private_key
 class Command(BaseCommand):
     help = (
         "Make a key that names this service to push services, and print it as a line of .env. "
-        "Whoever has subscribed with another one has to subscribe again."
+        "Browsers that subscribed with another one have to subscribe again."
     )
 
     def handle(self, **options: Any) -> str:
