@@ -106,7 +106,7 @@ class Guard:
             raise Refused("Must be ASCII, without spaces; write other characters as %XX.")
         try:
             parts = urlsplit(url)
-            port = parts.port or PORT
+            port = PORT if parts.port is None else parts.port
         except ValueError:
             raise Refused("Is no URL.") from None
         host = (parts.hostname or "").rstrip(".")

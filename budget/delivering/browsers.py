@@ -16,8 +16,8 @@ MAX_BROWSERS = 20
 def subscribe(book: Book, url: str, p256dh: str, auth: str) -> Endpoint:
     """Let a browser get the user's messages from now on; the same browser again is the same row.
 
-    A user who had it before has it no longer. Raises Conflict beyond MAX_BROWSERS. Settings that the
-    user's browsers share are theirs, also after the service has paused this one.
+    A user who had it before has it no longer. It gets the settings and the state that the user's
+    browsers share, also after the service has paused it. Raises Conflict beyond MAX_BROWSERS.
     """
     ledger = book.ledger
     drop(Endpoint.objects.filter(channel=Channel.PUSH, url=url).exclude(user_id=ledger.user_id))

@@ -70,6 +70,7 @@ URLS = {
     "https://user@example.com/": "user name",
     "https://example.com/#x": "fragment",
     "https://example.com:8443/": "port",
+    "https://example.com:0/": "port",
     "https://example.com:x/": "URL",
     "https://127.0.0.1/": "private",
     "https://[::1]/": "private",
