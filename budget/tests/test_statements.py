@@ -124,7 +124,7 @@ WRITES: list[tuple[str, str, Any, tuple[int, int]]] = [
     ("PATCH", "notification/email", {"state": "on"}, (11, 11)),
     ("PATCH", "notification/push", {"per_day": 5}, (8, 8)),
     ("POST", "push", SUBSCRIPTION, (9, 9)),
-    ("DELETE", "push/{}", None, (10, 10)),
+    ("DELETE", "push/{}", None, (8, 8)),
     ("POST", "category", {"name": "Bread", "parent": "Coffee"}, (16, 16)),
     ("PATCH", "category/{}", {"name": "Eating"}, (11, 11)),
     ("PUT", "category/{}", {"name": "Food"}, (11, 11)),
