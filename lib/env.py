@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from email.utils import parseaddr
 from pathlib import Path
@@ -50,6 +51,8 @@ _MAIL_PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
 _SECONDS = {"s": 1, "min": 60, "h": 60 * 60, "day": 24 * 60 * 60}
 _RATE = re.compile(rf"([0-9]{{1,9}})/({'|'.join(_SECONDS)})")
 _P256_KEY = re.compile(r"[A-Za-z0-9_-]{43}=?")
+# How many keys the curve has: a private one is a number below it.
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _YEAR = 365 * 24 * 60 * 60
 _DAY_MS = 24 * 60 * 60 * 1000
 
@@ -230,8 +233,11 @@ class Environment(BaseModel):
     @field_validator("VAPID_PRIVATE_KEY")
     @classmethod
     def _key_is_of_p256(cls, key: SecretStr) -> SecretStr:
-        if not _P256_KEY.fullmatch(key.get_secret_value()):
+        text = key.get_secret_value()
+        if not _P256_KEY.fullmatch(text):
             raise ValueError("not 32 bytes in base64url: manage.py vapid_key makes one")
+        if not 0 < int.from_bytes(urlsafe_b64decode(f"{text[:43]}="), "big") < _P256_ORDER:
+            raise ValueError("not a key of P-256: manage.py vapid_key makes one")
         return key
 
     @field_validator("VAPID_SUBJECT")

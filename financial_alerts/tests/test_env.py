@@ -261,7 +261,9 @@ def test_each_way_to_a_mail_server_has_its_port_and_its_tls() -> None:
     assert env.mail_of("smtps://u:p@h:2465/") == env.MailServer("h", 2465, "u", "p", tls=True)
 
 
-@pytest.mark.parametrize("key", ["short", "x" * 44, "-----BEGIN PRIVATE KEY-----", "é" * 43])
+@pytest.mark.parametrize(
+    "key", ["short", "x" * 44, "-----BEGIN PRIVATE KEY-----", "é" * 43, "A" * 43, "_" * 43]
+)
 def test_a_push_key_is_32_bytes_in_base64url(key: str) -> None:
     told = problems(VAPID_PRIVATE_KEY=key)
     assert key not in told["VAPID_PRIVATE_KEY"]
