@@ -43,7 +43,7 @@ TAGS = {
     "endpoint": "Where the user's events are sent: webhooks, signed by Standard Webhooks.",
     "push": "The browsers that show the user's alerts, by web push.",
     "delivery": "One message to an endpoint, with each try.",
-    "notification": "How the user is told by e-mail and on devices.",
+    "notification": "How messages reach the user by e-mail and in browsers.",
     "category": "What money is spent on, in the user's own words.",
     "transaction-type": "What a transaction does to spending and income.",
     "import": "Files of banks and other programs: what was understood, stored and undone.",

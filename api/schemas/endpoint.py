@@ -130,7 +130,7 @@ class PreferencesBody(Body):
         Field(
             validate_default=True,
             description="HH:MM-HH:MM in the user's time zone, over midnight too: what happens then "
-            "is told after it, if it is still true. null: always.",
+            "is sent after it, if it is still true. null: always.",
         ),
     ] = Field(default=None)  # type: ignore[assignment]
     digest: Annotated[
@@ -194,7 +194,7 @@ class EndpointBody(PreferencesBody):
 
 
 class NotificationBody(PreferencesBody):
-    """Whether and how the user is told by a channel."""
+    """Whether and how messages reach the user by a channel."""
 
     model_config = example(
         {"state": "on", "levels": [100], "quiet_hours": "22:00-07:00", "digest": "day"}

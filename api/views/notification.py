@@ -1,4 +1,4 @@
-"""/api/notification: how the user is told by e-mail and on devices."""
+"""/api/notification: how messages reach the user by e-mail and in browsers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from budget.models.ledger import open_book
 
 @endpoint(etag=False, answer=NotificationsDict)
 def list_channels(request: ApiRequest) -> Answer:
-    """The channels by which the user can be told, each with its settings."""
+    """The channels by which messages can reach the user, each with its settings."""
     user_id = request.user.pk
     items = [shown_notification(channel_of(user_id, channel)) for channel in PERSONAL]
     return Answer({"items": items})
@@ -21,25 +21,25 @@ def list_channels(request: ApiRequest) -> Answer:
 
 @endpoint(etag=False, answer=NotificationDict)
 def get_email(request: ApiRequest) -> Answer:
-    """How the user is told by e-mail."""
+    """How messages reach the user by e-mail."""
     return shown(request, Channel.EMAIL)
 
 
 @endpoint(body=partial(NotificationBody, {"state": "on"}), etag=False, answer=NotificationDict)
 def change_email(request: ApiRequest, body: NotificationBody) -> Answer:
-    """Set how the user is told by e-mail: the fields that are sent."""
+    """Set how messages reach the user by e-mail: the fields that are sent."""
     return change(request, Channel.EMAIL, body)
 
 
 @endpoint(etag=False, answer=NotificationDict)
 def get_push(request: ApiRequest) -> Answer:
-    """How the user is told on devices; all of them share it."""
+    """How messages reach the user in browsers; all of them share it."""
     return shown(request, Channel.PUSH)
 
 
 @endpoint(body=partial(NotificationBody, {"per_day": 5}), etag=False, answer=NotificationDict)
 def change_push(request: ApiRequest, body: NotificationBody) -> Answer:
-    """Set how the user is told on devices: the fields that are sent, for all of them."""
+    """Set how messages reach browsers: the fields that are sent, for all of them."""
     return change(request, Channel.PUSH, body)
 
 

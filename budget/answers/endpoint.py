@@ -169,7 +169,7 @@ class EndpointDict(SentDict):
 
 @shape(NOTIFICATION)
 class NotificationDict(SentDict):
-    """How the user is told by a channel; all its devices share it."""
+    """How messages reach the user by a channel; all its places share it."""
 
     channel: Annotated[str, words([*PERSONAL])]
     user: UserId

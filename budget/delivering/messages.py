@@ -176,7 +176,7 @@ class State:
         return Message(row, json_of(SPAN_TYPES[row.kind], moment(true[-1].at), data))
 
     def without_others(self, row: Taken, events: Sequence[EventRow]) -> list[EventRow]:
-        """The events of a span, without those that the endpoint is told in another message."""
+        """The events of a span, without those that the endpoint gets in another message."""
         mine = Delivery.objects.filter(user_id=self.user_id, endpoint_id=row.endpoint_id)
         mine = mine.filter(seq__lte=row.last_seq).exclude(pk=row.id)
         alone = set(mine.filter(kind="event", seq__gte=row.seq).values_list("seq", flat=True))
@@ -197,7 +197,7 @@ class State:
                 self.levels.setdefault(alert, []).append((level, bool(late)))
 
     def is_silent(self, endpoint: Endpoint, alert: AlertRow) -> bool:
-        """Whether an alert's opening is not told: the user knows of it, or of a higher one."""
+        """Whether an alert's opening is not sent: the user knows of it, or of a higher one."""
         until = alert.snoozed_until
         if alert.acknowledged_at is not None or (until and until > self.reading.ledger.now):
             return True

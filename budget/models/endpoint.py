@@ -205,7 +205,7 @@ class DeliveryKind(models.TextChoices):
     EXAMPLE = "example"
 
 
-# Those of many events: from seq to last_seq, without those that have a delivery of their own.
+# Those of many events: from seq to last_seq, without those that have a separate delivery.
 SPANS = (DeliveryKind.IMPORT, DeliveryKind.DIGEST)
 
 
