@@ -110,7 +110,11 @@ def notification_of(name: str, message: Mapping[str, Any]) -> dict[str, Any]:
 def split(sentence: str) -> tuple[str, str]:
     """Title and text of an alert's sentence, which mostly begins with a name and a colon."""
     name, colon, rest = sentence.partition(": ")
-    return (name, rest) if colon and len(name) <= TITLE else ("Financial Alerts", sentence)
+    return (
+        (name, rest)
+        if name.strip() and colon and len(name) <= TITLE
+        else ("Financial Alerts", sentence)
+    )
 
 
 def counted(data: Mapping[str, Any]) -> str:
