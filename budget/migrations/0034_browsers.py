@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('budget', '0032_channels'),
+        ('budget', '0033_user_of_a_transaction'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
