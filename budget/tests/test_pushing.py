@@ -164,8 +164,7 @@ def test_each_browser_reads_its_own_and_nobody_elses(alice: User, service: Recei
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_browser_that_is_no_more_is_dropped(alice: User, service: Receiver, status: int) -> None:
     dead, alive = device_of(alice, service), device_of(alice, service, "laptop")
-    gone = lambda got: (status if got.path == dead.path else 201, {}, b"")  # noqa: E731
-    service.answer = gone
+    service.answer = lambda got: (status if got.path == dead.path else 201, {}, b"")
     raise_custom_alert(alice.pk, "Mind this")
     deliver(service)
     assert list(Endpoint.objects.all()) == [alive.endpoint]

@@ -22,7 +22,7 @@ from lib.outside import Client, Failed
 SALT = "budget.notification.stop"
 SUBJECT_LENGTH = 150
 HEADS = {
-    "alert.passed": "This came and went before you were told.",
+    "alert.passed": "This came and went before this mail left.",
     "alert.acknowledged": "You have acknowledged this.",
     "alert.unacknowledged": "This is no longer acknowledged.",
     "alert.snoozed": "You have snoozed this.",
