@@ -11,7 +11,15 @@ from django.test import Client
 from accounts.models import ApiToken
 from budget.engine import raise_custom_alert
 from budget.models import Alert
-from budget.tests.people import category, fill_endpoint, fill_import, limit, spend, stored_import
+from budget.tests.people import (
+    category,
+    fill_browser,
+    fill_endpoint,
+    fill_import,
+    limit,
+    spend,
+    stored_import,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ def make_book() -> Book:
             "DELETE alert": raise_custom_alert(alice.pk, "Ask the bank").pk,
             "endpoint": delivery.endpoint_id,
             "delivery": delivery.pk,
+            "push": fill_browser(alice).pk,
             "category": category(alice, "Bakery").pk,
             "transaction-type": made["id"],
             "import": fill_import(alice).pk,

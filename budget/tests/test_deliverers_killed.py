@@ -89,8 +89,8 @@ POINTS = {
     "before taking": ("take", False),
     "with rows in hand": ("take", True),
     "with a message": ("messages_of", True),
-    "before it leaves": ("leave", False),
-    "about to leave": ("leave", True),
+    "before it leaves": ("leave_within", False),
+    "about to leave": ("leave_within", True),
     "sent, nothing stored": ("settle", False),
     "half stored": ("settle", True),
 }

@@ -11,6 +11,7 @@ import http.server
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class App:
     page: Page
     devtools: CDPSession
     registered: dict[str, str] = field(default_factory=dict)
+    active: bool = False
 
     def run(self, code: str) -> Any:
         return self.page.evaluate(f"import('/push.js').then(async (push) => {code})")
@@ -71,7 +73,11 @@ class App:
     def watch(self) -> None:
         """Note the worker's registration, by which a push message is brought to it."""
         self.devtools.on("ServiceWorker.workerRegistrationUpdated", self.note)
+        self.devtools.on("ServiceWorker.workerVersionUpdated", self.note_version)
         self.devtools.send("ServiceWorker.enable")
+
+    def note_version(self, event: dict[str, Any]) -> None:
+        self.active |= any(one["status"] == "activated" for one in event["versions"])
 
     def note(self, event: dict[str, Any]) -> None:
         for one in event["registrations"]:
@@ -79,7 +85,9 @@ class App:
 
     def push(self, message: dict[str, Any]) -> None:
         """Let a push message come in, as from a push service."""
-        self.page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
+        # What comes in before the browser itself takes the worker for active is lost.
+        while not self.active:
+            self.page.wait_for_timeout(50)
         while f"{self.origin}/" not in self.registered:
             self.page.wait_for_timeout(50)
         about = {"origin": self.origin, "registrationId": self.registered[f"{self.origin}/"]}
@@ -89,13 +97,15 @@ class App:
     def shown(self, body: str) -> list[Any]:
         """The notifications, as soon as one has this text."""
         all_of = "(await (await navigator.serviceWorker.ready).getNotifications())"
-        self.page.wait_for_function(
-            f"async (body) => {all_of}.some((one) => one.body === body)", arg=body
-        )
-        found: list[Any] = self.page.evaluate(
-            f"async () => {all_of}.map((one) => [one.title, one.body, one.data.navigate])"
-        )
-        return found
+        end = time.monotonic() + 20
+        while True:
+            # Chromium forgets a notification that it is just about to show when it is asked for all.
+            self.page.wait_for_timeout(500)
+            found: list[Any] = self.page.evaluate(
+                f"async () => {all_of}.map((one) => [one.title, one.body, one.data.navigate])"
+            )
+            if any(one[1] == body for one in found) or time.monotonic() > end:
+                return found
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import ApiToken
+from budget.delivering import Deliverer
 from financial_alerts.tests.logbook import reading
 from lib import throttle
 from lib.logs import command_result
@@ -79,6 +80,11 @@ def test_there_is_a_metric_for_each_thing_that_can_go_wrong() -> None:
         "reconcile drift",
         "tick lag",
         "failed commands",
+        "delivery lag",
+        "delivered",
+        "failed tries",
+        "given up",
+        "nothing arrives",
     }
 
 
@@ -120,6 +126,18 @@ def test_commands_say_their_numbers() -> None:
         with command_result("tick") as result:
             result |= {"users": 3, "moved": 3, "lag_s": 240}
     assert values(log.lines) == {"reconcile drift": [0], "tick lag": [240]}
+
+
+@pytest.mark.django_db
+def test_a_deliverer_says_its_numbers() -> None:
+    deliverer = Deliverer()
+    deliverer.done.update(delivered=5, failed=3)
+    with reading() as log:
+        deliverer.log()
+    found = values(log.lines)
+    assert (found["delivery lag"], found["delivered"], found["failed tries"]) == ([0], [5], [3])
+    # Some messages have arrived, so not all is lost.
+    assert "nothing arrives" not in found
 
 
 def test_one_that_fails_is_counted_with_what_it_had_found() -> None:
