@@ -99,7 +99,7 @@ class App:
         all_of = "(await (await navigator.serviceWorker.ready).getNotifications())"
         end = time.monotonic() + 20
         while True:
-            # Chromium forgets a notification that it is just about to show when it is asked for all.
+            # Chromium forgets what it is just about to show when it is asked for all.
             self.page.wait_for_timeout(500)
             found: list[Any] = self.page.evaluate(
                 f"async () => {all_of}.map((one) => [one.title, one.body, one.data.navigate])"
