@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import perf_counter
@@ -190,6 +190,7 @@ def do_chunk(batch: Batch, chunk: Chunk) -> Outcome:
         outcome.present += len(ready) - len(new)
         # Read under the lock, again for each chunk: a merge may have come in between.
         types = {type.slug: type for type in TransactionType.objects.filter(user=batch.user_id)}
+        check_types(types, [*(one.step for one in new), *updated])
         if new:
             store_new(batch, book, new, types, outcome)
         for step in updated:
@@ -200,6 +201,13 @@ def do_chunk(batch: Batch, chunk: Chunk) -> Outcome:
     batch.plan.goes_on(book.ledger, held=held)
     outcome.locked = perf_counter() - begun
     return outcome
+
+
+def check_types(known: Collection[str], steps: Iterable[Step]) -> None:
+    """Raises Conflict where rows are of a type that was deleted since they were planned."""
+    if missing := {step.told.type for step in steps} - set(known):
+        slugs = ", ".join(sorted(missing))
+        raise Conflict(f"There is no transaction type {slugs} any more; make it again first.")
 
 
 def store_new(

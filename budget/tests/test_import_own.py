@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.views.csv_file import csv_of, harmless
+from budget.imports import Job, read_export, run
 from budget.imports.formats.own import KEPT_FROM_RUNNING
-from budget.models import Transaction, TransactionType
+from budget.models import Conflict, Transaction, TransactionType
 from budget.tests.exports import row_states
 from budget.tests.people import make_user
 
@@ -97,3 +98,19 @@ def test_apostrophes_go_as_they_came(text: str) -> None:
     # A text that already has such an apostrophe looks like one that got it.
     if not KEPT_FROM_RUNNING.search(text):
         assert KEPT_FROM_RUNNING.sub(r"\1", harmless(text)) == text
+
+
+def test_a_type_that_is_deleted_in_the_middle_is_named(alice: User, tmp_path: Path) -> None:
+    rows = read_export(export(alice, tmp_path)).rows
+    bob = make_user("bob")
+    own = TransactionType(user=bob, name="Cash back", effect="refund")
+    own.save()
+    settled: list[int] = []
+
+    def delete(count: int) -> None:
+        settled.append(count)
+        TransactionType.objects.filter(pk=own.pk).delete()
+
+    with pytest.raises(Conflict, match="no transaction type cash-back any more"):
+        run(Job(bob, rows, chunk=1), delete)
+    assert len(settled) == len(row_states("bob")) == 2

@@ -676,7 +676,7 @@ def put_signs(draft: Draft, amount: Column, style: AmountStyle) -> None:
     if way == "card":
         draft.put("amount", positive="expense", negative="refund")
         put_bill(draft, amount)
-    elif is_card_statement(draft.table) or any(
+    elif is_card_statement(draft.table, amount.numbers) or any(
         plain(cell) == "sale" for c in draft.table.named("side") for cell in c.values
     ):
         # A card whose sales are negative: what comes back is no income.

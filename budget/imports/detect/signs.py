@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
 from budget.imports.csv_table import split_line
 from budget.imports.detect.amounts import value
-from budget.imports.detect.dates import is_date
+from budget.imports.detect.dates import formats_of, is_date
 from budget.imports.detect.table import Column, Table
 from budget.imports.detect.words import (
     ACCOUNT_KINDS,
@@ -26,7 +27,7 @@ from budget.imports.detect.words import (
     plain,
 )
 from budget.imports.formats.statement import BILL_PAID
-from budget.imports.values import AmountStyle, is_blank
+from budget.imports.values import AmountStyle, day_by, is_blank
 from lib.text import fold
 
 Numbers = Sequence[Decimal | None]
@@ -121,12 +122,31 @@ def way_of_balance(table: Table, amount: Column, numbers: Numbers) -> str | None
     others = [c for c in table.columns if not c.role and c.has_amounts and c is not amount]
     for column in (*table.named("balance"), *others):
         up, down = (follows(moved, column.numbers) for moved in (numbers, turned))
+        if up and up == down and (newest_first := is_newest_first(table)) is not None:
+            # The same amount each time: only the days tell which balance was the first.
+            up, down = (follows(moved, column.numbers, newest_first) for moved in (numbers, turned))
         if not column.has_amounts or up == down or (down > up and column in others):
             continue
         if not column.role:
             column.role = "balance"
         return "bank" if up > down else "card"
     return None
+
+
+def is_newest_first(table: Table) -> bool | None:
+    """Whether the days go back from line to line; None where they do not tell."""
+    cells = next((column.filled for column in table.columns if column.has_dates), [])
+    if not cells:
+        return None
+    first, last = days_of(cells[0]), days_of(cells[-1])
+    found = {first[order] > last[order] for order in first.keys() & last if first != last}
+    return found.pop() if len(found) == 1 else None
+
+
+def days_of(cell: str) -> dict[str, date]:
+    """The day that a cell stands for, by each order of its parts."""
+    read = ((order, day_by(form, cell, None)) for order, form in formats_of(cell))
+    return {order: day for order, day in read if day}
 
 
 def may_owe(table: Table, amount: Column) -> bool:
@@ -188,10 +208,11 @@ def runs(moved: Numbers, balances: Numbers) -> bool:
     return follows(moved, balances) > follows(turned, balances)
 
 
-def follows(moved: Numbers, balances: Numbers) -> int:
+def follows(moved: Numbers, balances: Numbers, newest_first: bool | None = None) -> int:
     """How surely balances go up by what moved, from line to line or the other way: 0 is not at all.
 
     2 where a balance stands after what moves on its line, 1 where it stands before it, as is rare.
+    newest_first: which way, where that is known.
     """
     known = [
         (money, balance)
@@ -199,17 +220,19 @@ def follows(moved: Numbers, balances: Numbers) -> int:
         if money is not None and balance is not None
     ]
     steps = list(pairwise(known))
-    after = (
+    after: tuple[int, ...] = (
         sum(b2 - b1 == m2 for (_, b1), (m2, b2) in steps),
         sum(b1 - b2 == m1 for (m1, b1), (_, b2) in steps),
     )
-    before = (
+    before: tuple[int, ...] = (
         sum(b2 - b1 == m1 for (m1, b1), (_, b2) in steps),
         sum(b1 - b2 == m2 for (_, b1), (m2, b2) in steps),
     )
     # The same amounts once more, such as in another currency, can look so for a step.
     is_sure = len(steps) > 1 or len({money > 0 for money, _ in known}) > 1
     needed = max(1, 0.6 * len(steps))
+    if newest_first is not None:
+        after, before = (after[newest_first],), (before[newest_first],)
     if max(after) >= needed:
         return 2
     return int(is_sure and max(before) >= needed)
@@ -236,11 +259,15 @@ def is_of_card(table: Table) -> bool:
     return any(OF_CARDS.search(plain(text)) for text in (*table.preamble, *names))
 
 
-def is_card_statement(table: Table) -> bool:
-    """Whether what stands before the rows says so, and no wages come in."""
+def is_card_statement(table: Table, numbers: Numbers) -> bool:
+    """Whether what stands before the rows says so, and nothing says that it is an account."""
     is_said = any(CARD_STATEMENT.search(plain(line)) for line in table.preamble)
-    return is_said and not any(
-        WAGES.search(plain(cell)) for column in texts_of(table) for cell in column.values
+    return (
+        is_said
+        and not is_account(table, numbers)
+        and not any(
+            WAGES.search(plain(cell)) for column in texts_of(table) for cell in column.values
+        )
     )
 
 

@@ -394,8 +394,10 @@ OF_ACCOUNTS = re.compile(
 WAGES = re.compile(
     r"\b(salary|wages?|payroll|pay ?cheque|paycheck|pension|lohn|gehalt|rente|bezuge|salaires?"
     r"|nominas?|stipendio|salaris|loon|wynagrodzenie|pensja|ordenado|salario|lon|palkka|mzda"
-    r"|vyplata|alga|atlyginimas|зарплата|заработная|給与|給料|direct dep(osit)?|maas|munkaber|placa"
-    r"|salariu|заплата|plat|工资|palk|darba alga|laun|loenn|lonn)\b"
+    r"|vyplata|alga|atlyginimas|зарплата|заработная|給与|給料|direct dep(osit)?|munkaber"
+    r"|salariu|заплата|工资|palk|darba alga|laun|loenn|lonn)\b"
+    # Elsewhere a square, a dish and a river: the wages are all that the text names.
+    r"|^(placa|plat|maas)( za \w+| odemesi)?[ 0-9]*$"
 )
 # An amount of whole cents.
 MINOR = re.compile(r"\b(cents?|centimes?|centimos?|pence|minor( units?)?|ore|oere|grosze?)\b")
