@@ -7,7 +7,9 @@ numbered under the ledger's lock, so no event comes after one with a higher numb
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import logging
+import time
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,13 +18,17 @@ from django.utils import timezone
 
 from budget.delivering.clock import next_digest
 from budget.delivering.limits import zone_of
-from budget.delivering.sql import rows_of, stored
+from budget.delivering.sql import is_of_connection, rows_of, stored
 from budget.judge.kinds import Cause
 from budget.models import Delivery, Endpoint
 from budget.models.endpoint import DeliveryKind, DeliveryState, Digest
 
+logger = logging.getLogger(__name__)
+
 ENDPOINTS_A_COMMIT = 50
 EVENTS_A_LOOK = 1000
+# Seconds that an endpoint is left alone after an error in making its deliveries.
+ASIDE = 60.0
 # An import commits many times. It is reported once nothing more has come of it for so long.
 IMPORT_QUIET = timedelta(seconds=10)
 
@@ -60,23 +66,59 @@ WHERE budget_delivery.state IN ('delivered', 'folded', 'failed')
 ADD_ROW = "(%s, %s, %s, %s, %s, 'pending', 0, %s, '', %s)"
 
 
-def dispatch(users: Collection[int] | None = None) -> int:
+def dispatch(
+    users: Collection[int] | None = None, aside: MutableMapping[int, float] | None = None
+) -> int:
     """Make the deliveries of what has happened; gives how many endpoints had something new.
 
-    users: only of these; None: of all. Any number of processes may do this at once.
+    users: only of these; None: of all. aside: the endpoints of which it failed, and until when, by
+    the monotonic clock, they are passed over; kept from call to call. Any number of processes may
+    do this at once.
     """
-    among = "" if users is None else f" AND e.user_id IN ({', '.join(map(str, users)) or 'NULL'})"
+    aside = {} if aside is None else aside
+    now = time.monotonic()
+    for pk in [pk for pk, until in aside.items() if until <= now]:
+        del aside[pk]
+    among = "" if users is None else f" AND e.user_id IN ({ids_of(users)})"
+    among += f" AND e.id NOT IN ({ids_of(aside)})" if aside else ""
     postgresql = connection.vendor == "postgresql"
     skip = " FOR UPDATE OF e SKIP LOCKED" if postgresql else ""
     text = BEHIND.format(among=among, limit=ENDPOINTS_A_COMMIT, skip=skip)
     if not postgresql and not rows_of(text, []):
         # SQLite's transactions begin with the one lock there is.
         return 0
+    try:
+        with transaction.atomic():
+            behind = dict(rows_of(text, []))
+            for endpoint in Endpoint.objects.filter(pk__in=behind):
+                catch_up(endpoint, behind[endpoint.pk], timezone.now())
+    except Exception as error:
+        if is_of_connection(error):
+            raise
+        logger.warning("Endpoints are looked at one by one after an error: %s", error)
+        return one_by_one(text, aside)
+    return len(behind)
+
+
+def one_by_one(text: str, aside: MutableMapping[int, float]) -> int:
+    """As dispatch, with a savepoint for each endpoint: what is wrong with one holds up no other."""
     with transaction.atomic():
         behind = dict(rows_of(text, []))
         for endpoint in Endpoint.objects.filter(pk__in=behind):
-            catch_up(endpoint, behind[endpoint.pk], timezone.now())
+            try:
+                with transaction.atomic():
+                    catch_up(endpoint, behind[endpoint.pk], timezone.now())
+            except Exception as error:
+                if is_of_connection(error):
+                    raise
+                logger.exception("No deliveries could be made for endpoint %s", endpoint.pk)
+                aside[endpoint.pk] = time.monotonic() + ASIDE
     return len(behind)
+
+
+def ids_of(pks: Collection[int]) -> str:
+    """For IN, which may not be empty."""
+    return ", ".join(map(str, pks)) or "NULL"
 
 
 def catch_up(endpoint: Endpoint, newest: int, now: datetime) -> None:

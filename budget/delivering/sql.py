@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from budget.models.endpoint import message_id_of
 from lib.columns import made_as
@@ -129,3 +129,10 @@ def rows_of(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         cursor.execute(text, params)
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
+
+
+def is_of_connection(error: Exception) -> bool:
+    """Whether the database is away, rather than something wrong with what it was asked."""
+    if isinstance(error, OperationalError):
+        return not connection.is_usable()
+    return isinstance(error, InterfaceError)

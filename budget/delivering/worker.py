@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.utils import timezone
 
@@ -32,7 +32,7 @@ from budget.delivering.health import lag
 from budget.delivering.limits import leave_within, quiet_hours
 from budget.delivering.messages import Message, messages_of
 from budget.delivering.schedule import MAX_TRIES, next_try, wished
-from budget.delivering.sql import Outcome, Taken, settle, take
+from budget.delivering.sql import Outcome, Taken, is_of_connection, settle, take
 from budget.engine.sql import CHANNEL
 from budget.models import Delivery, DeliveryTry, Endpoint
 from budget.models.endpoint import TEXT_LENGTH, DeliveryState, EndpointState
@@ -93,6 +93,8 @@ class Deliverer:
         self.results: queue.Queue[Result] = queue.Queue()
         self.in_hand: Counter[int] = Counter()
         self.failing: set[int] = set()
+        # Endpoints of which no deliveries could be made, and until when they are passed over.
+        self.aside: dict[int, float] = {}
         self.done: Counter[str] = Counter()
         self.told: Counter[str] = Counter()
         # By row: when it was handed over.
@@ -191,11 +193,11 @@ class Deliverer:
         users = self.heard() if users_known else None
         now = time.monotonic()
         if users is None or now - self.swept >= SWEEP:
-            found = dispatch()
+            found = dispatch(aside=self.aside)
             # More than one commit takes: go on at once.
             self.swept = self.swept if found else now
             return found
-        return dispatch(users) if users else 0
+        return dispatch(users, self.aside) if users else 0
 
     def take_more(self) -> int:
         """Take rows for the threads that will be free, and hand over their messages."""
@@ -443,13 +445,6 @@ def about_endpoints(endpoints: Mapping[int, Endpoint]) -> dict[int, Any]:
         if mine := [one for one in endpoints.values() if one.channel == channel]:
             found |= about(mine)
     return found
-
-
-def is_of_connection(error: Exception) -> bool:
-    """Whether the database is away, rather than something wrong with what it was asked."""
-    if isinstance(error, OperationalError):
-        return not connection.is_usable()
-    return isinstance(error, InterfaceError)
 
 
 def is_of_driver(error: Exception) -> bool:

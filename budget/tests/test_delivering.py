@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -45,6 +46,8 @@ from lib.logs import Json
 
 # Its threads answer; all statements are this thread's.
 pytestmark = pytest.mark.django_db
+# The package has a function of this name.
+dispatching = import_module("budget.delivering.dispatch")
 
 
 @pytest.fixture
@@ -520,6 +523,37 @@ def test_one_users_error_does_not_hold_up_another(alice: User, receiver: Receive
     with mock.patch.object(worker, "messages_of", broken):
         assert deliver(receiver) == {"delivered": 1, "failed": 1}
     assert "bob" in receiver.got[0].json["data"]["alert"]["message"]
+
+
+def test_an_endpoint_that_cannot_be_looked_at_holds_up_no_other(
+    alice: User, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others of its commit go on; it is named, left alone a while, and misses nothing."""
+    broken, other = endpoint_of(alice, receiver), endpoint_of(alice, receiver)
+    raise_custom_alert(alice.pk, "Mind this")
+    real, looked = dispatching.add, []
+
+    def add(endpoint: Endpoint, *args: Any) -> None:
+        real(endpoint, *args)
+        if endpoint.pk == broken.pk:
+            looked.append(endpoint.pk)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT no_such_column")
+
+    deliverer = Deliverer(receiver.guard, threads=1)
+    named = caplog.at_level("ERROR", "budget.delivering.dispatch")
+    with named, mock.patch.object(dispatching, "add", add):
+        assert dict(+deliverer.run_once()) == {"delivered": 1}
+        # Together with the others, and by itself.
+        assert len(looked) == 2
+        dispatch(aside=deliverer.aside)
+        assert len(looked) == 2
+    assert Delivery.objects.get().endpoint == other
+    assert f"endpoint {broken.pk}" in caplog.text
+    assert f"endpoint {other.pk}" not in caplog.text
+    deliver(receiver)
+    assert sorted(Delivery.objects.values_list("endpoint", flat=True)) == [broken.pk, other.pk]
+    assert len(receiver.got) == 2
 
 
 def test_a_row_of_which_no_message_can_be_made_ends_and_is_seen(
