@@ -178,5 +178,5 @@ def preview_of(found: Delivery) -> dict[str, str]:
     if message.folded:
         return {"nothing": "Nothing: it is no longer true, or the receiver knows nothing of it."}
     if message.later:
-        return {"nothing": "Nothing yet: what was before it is being sent."}
+        return {"nothing": "Nothing yet: what was before it is being sent, or its import goes on."}
     return {"body": json.dumps(json.loads(message.body), indent=2, ensure_ascii=False)}

@@ -29,7 +29,8 @@ ENDPOINTS_A_COMMIT = 50
 EVENTS_A_LOOK = 1000
 # Seconds that an endpoint is left alone after an error in making its deliveries.
 ASIDE = 60.0
-# An import commits many times. It is reported once nothing more has come of it for so long.
+# An import commits many times. It is reported once it has ended and nothing more has come of it for
+# so long.
 IMPORT_QUIET = timedelta(seconds=10)
 
 
@@ -160,20 +161,24 @@ def add(endpoint: Endpoint, rows: Sequence[Row], due: datetime, now: datetime) -
 
 
 def extend(endpoint: Endpoint, kind: str, seqs: Sequence[int], also: Mapping[str, Any]) -> bool:
-    """Let a message of many events that waits take in more; False where none waits."""
+    """Let a message of many events that waits take in more; False where none waits.
+
+    Of an import also one that a process has in hand and has not let leave: it loses it.
+    """
     waiting = Delivery.objects.filter(
         user_id=endpoint.user_id,
         endpoint=endpoint,
         kind=kind,
         state=DeliveryState.PENDING,
-        token="",
         left_at=None,
         last_seq__lt=seqs[0],
-    ).order_by("-seq")[:1]
-    for row in waiting:
-        same = Delivery.objects.filter(pk=row.pk, token="", left_at=None)
-        return bool(same.update(last_seq=seqs[-1], **also))
-    return False
+    )
+    if kind == DeliveryKind.DIGEST:
+        waiting = waiting.filter(token="")
+    pk = waiting.order_by("-seq").values_list("pk", flat=True).first()
+    if pk is None:
+        return False
+    return bool(waiting.filter(pk=pk).update(last_seq=seqs[-1], token="", **also))
 
 
 def into_digest(endpoint: Endpoint, seqs: Sequence[int], now: datetime) -> None:

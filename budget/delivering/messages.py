@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+from django.db.models import Q
+from django.utils import timezone
 
 from budget.answers import describe_events
 from budget.answers.alert_rows import AlertRow, EventRow, events_of, read_alerts
@@ -19,9 +22,10 @@ from budget.answers.shapes import EventDict
 from budget.delivering.sql import Taken, rows_of
 from budget.engine import Reading, one_state
 from budget.judge.kinds import Cause
-from budget.models import Delivery, Endpoint, EventKind
+from budget.models import AlertEvent, Delivery, Endpoint, EventKind, Import, ImportState
 from budget.models.alert import AlertStatus
 from budget.models.endpoint import SPANS, Brief, DeliveryKind, DeliveryState
+from budget.models.imports import LEASE
 from lib.columns import made_as
 from lib.text import moment
 
@@ -32,6 +36,8 @@ SPAN_TYPES: dict[str, str] = {
 FLIPS = (EventKind.OPENED, EventKind.RESOLVED)
 # The alerts that a message of many shows; it says how many more there are.
 MAX_SHOWN = 10
+# How long the message of an import waits for its end.
+LONGEST_IMPORT = timedelta(hours=1)
 
 
 class Message(NamedTuple):
@@ -143,6 +149,8 @@ class State:
     def of_span(self, row: Taken) -> Message:
         """What many events have opened and resolved, as far as it still is so."""
         endpoint = self.endpoints[row.endpoint_id]
+        if row.kind == DeliveryKind.IMPORT and self.goes_on(row, endpoint):
+            return Message(row, later=True)
         span = events_of(self.user_id).where("r.seq >= %s AND r.seq <= %s", row.seq, row.last_seq)
         if row.kind == DeliveryKind.IMPORT:
             span = span.where("r.cause = %s", Cause.IMPORT)
@@ -174,6 +182,28 @@ class State:
             "events": list(self.described(true[:MAX_SHOWN]).values()),
         }
         return Message(row, json_of(SPAN_TYPES[row.kind], moment(true[-1].at), data))
+
+    def goes_on(self, row: Taken, endpoint: Endpoint) -> bool:
+        """Whether more may come of the import that a row tells of, so that it has to wait.
+
+        Not for ever: not where its worker has been silent, nor a command made an event, for so long
+        that it is dead; and what goes on for an hour is told by the hour.
+        """
+        now = timezone.now()
+        if row.left_at is not None or row.created_at <= now - LONGEST_IMPORT:
+            return False
+        if endpoint.seq < self.reading.ledger.event_seq:
+            # Its last events may not be of the row yet.
+            return True
+        begun = Import.objects.filter(user_id=self.user_id, dry_run=False).filter(
+            Q(state__in=(ImportState.RUNNING, ImportState.UNDOING))
+            # Left to the next worker after some of it was stored.
+            | Q(state=ImportState.WAITING, stored__gt=0)
+        )
+        if begun.filter(due_at__gt=now - LEASE).exists():
+            return True
+        last = AlertEvent.objects.filter(user_id=self.user_id, seq=row.last_seq or 0)
+        return begun.filter(due_at=None).exists() and last.filter(at__gt=now - LEASE).exists()
 
     def without_others(self, row: Taken, events: Sequence[EventRow]) -> list[EventRow]:
         """The events of a span, without those that the endpoint gets in another message."""

@@ -35,6 +35,7 @@ from budget.models import (
     Delivery,
     DeliveryTry,
     Endpoint,
+    Import,
     Transaction,
 )
 from budget.models.endpoint import EndpointState
@@ -272,6 +273,128 @@ def test_an_import_makes_one_message(alice: User, receiver: Receiver) -> None:
     assert message["data"]["opened"] == 25
     assert len(message["data"]["events"]) == 10
     assert len(got.body) < 20_000
+
+
+BEGUN = datetime(2018, 3, 5, 12, tzinfo=UTC)
+
+
+def running(user: User, lease: timedelta | None = timedelta(minutes=1), **fields: Any) -> Import:
+    """An import in the hands of a worker that has just shown itself; of a command without lease."""
+    now = timezone.now()
+    due_at = None if lease is None else now + lease
+    values = {"state": "running", "created_at": now, **fields}
+    return Import.objects.create(user=user, name="bank.csv", due_at=due_at, **values)
+
+
+def commit_rows(user: User, day: int, minutes: float) -> None:
+    """One commit of an import, some minutes after it has begun: an alert."""
+    with clock(minutes):
+        import_rows(user, transaction_of(user, "12.00", f"2018-03-{day:02}", to="Food"))
+        Import.objects.filter(due_at__isnull=False).update(
+            due_at=timezone.now() + timedelta(minutes=1)
+        )
+
+
+def clock(minutes: float) -> Any:
+    at = BEGUN + timedelta(minutes=minutes)
+    return mock.patch("django.utils.timezone.now", return_value=at)
+
+
+@pytest.fixture
+def importing(receiver: Receiver) -> User:
+    """Somebody with an endpoint and a daily threshold, just before an import."""
+    with clock(-1):
+        user = make_user()
+        limit(user, "10.00", "daily", of="Food", levels=[100])
+        endpoint_of(user, receiver, late=True)
+    return user
+
+
+def deliver_at(receiver: Receiver, minutes: float) -> list[int]:
+    """What arrives then: of each message how many alerts it says have opened."""
+    before = len(receiver.got)
+    with clock(minutes):
+        deliver(receiver)
+    return [got.json["data"]["opened"] for got in receiver.got[before:]]
+
+
+@pytest.mark.parametrize("lease", [timedelta(minutes=1), None], ids=["worker", "command"])
+def test_an_import_with_pauses_makes_one_message_after_its_end(
+    importing: User, receiver: Receiver, lease: timedelta | None
+) -> None:
+    with clock(0):
+        found = running(importing, lease)
+    for day, minutes in ((1, 0.0), (2, 0.6), (3, 1.2)):
+        commit_rows(importing, day, minutes)
+        for wait in (0.01, 0.3, 0.5):
+            assert deliver_at(receiver, minutes + wait) == []
+    with clock(1.8):
+        Import.objects.filter(pk=found.pk).update(state="done", due_at=None)
+    assert deliver_at(receiver, 1.9) == [3]
+    assert deliver_at(receiver, 90) == []
+    assert receiver.types == ["alerts.imported"]
+
+
+@pytest.mark.parametrize("lease", [timedelta(minutes=1), None], ids=["worker", "command"])
+def test_an_import_that_was_killed_holds_up_its_message_for_two_minutes(
+    importing: User, receiver: Receiver, lease: timedelta | None
+) -> None:
+    with clock(0):
+        running(importing, lease)
+    commit_rows(importing, 1, 0)
+    assert deliver_at(receiver, 0.9) == []
+    assert deliver_at(receiver, 2.1) == [1]
+
+
+def test_an_import_without_an_end_is_told_by_the_hour(importing: User, receiver: Receiver) -> None:
+    with clock(0):
+        running(importing)
+    told = []
+    for minutes in range(0, 100, 10):
+        commit_rows(importing, 1 + minutes // 10, minutes)
+        told += deliver_at(receiver, minutes + 0.1) + deliver_at(receiver, minutes + 0.5)
+    assert told == [7]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"dry_run": True}, {"state": "waiting"}, {"state": "asking", "lease": None}]
+)
+def test_another_import_that_stores_nothing_yet_holds_up_no_message(
+    importing: User, receiver: Receiver, fields: dict[str, Any]
+) -> None:
+    commit_rows(importing, 1, 0)
+    with clock(0):
+        running(importing, **fields)
+    assert deliver_at(receiver, 0.1) == []
+    assert deliver_at(receiver, 0.5) == [1]
+
+
+def test_an_import_is_told_with_events_of_its_end_that_nobody_has_looked_at(
+    importing: User, receiver: Receiver
+) -> None:
+    commit_rows(importing, 1, 0)
+    assert deliver_at(receiver, 0) == []
+    commit_rows(importing, 2, 0.5)
+    with mock.patch.object(worker, "dispatch", return_value=0):
+        assert deliver_at(receiver, 0.5) == []
+    assert deliver_at(receiver, 0.6) == []
+    assert deliver_at(receiver, 1) == [2]
+
+
+def test_an_import_that_goes_on_while_its_message_is_made_makes_no_second_one(
+    importing: User, receiver: Receiver
+) -> None:
+    commit_rows(importing, 1, 0)
+    with clock(0):
+        dispatch()
+    with clock(0.5):
+        now = timezone.now()
+        (row,) = sql.take(now, now + worker.LEASE, "another", 10)
+    commit_rows(importing, 2, 0.5)
+    with clock(0.5):
+        dispatch()
+        assert sql.leave(now, "another", [row.id]) == set()
+    assert deliver_at(receiver, 1) == [2]
 
 
 def test_a_failed_try_is_readable_and_made_again_at_its_time(
