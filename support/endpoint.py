@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 
 from budget.delivering import put
 from budget.delivering.again import send_again, would_be_sent
+from budget.delivering.endpoints import named
 from budget.engine import open_book
 from budget.models import Delivery, DeliveryTry, Endpoint
-from budget.models.endpoint import EndpointState
+from budget.models.endpoint import PREFERENCES, Channel, EndpointState
 from support.base import M, ReadOnlyAdmin
 from support.links import link, list_link, page_url
 from support.picking import PickFilter, id_in
@@ -83,16 +84,12 @@ class EndpointAdmin(ActingAdmin[Endpoint]):
 
     fields = (
         "account",
-        "url",
+        "channel",
+        "place",
         "state",
         "because",
         "sent",
-        "kinds",
-        "thresholds",
-        "levels",
-        "late",
-        "quiet",
-        "brief",
+        *PREFERENCES,
         "delivered",
         "folded",
         "failed",
@@ -101,11 +98,29 @@ class EndpointAdmin(ActingAdmin[Endpoint]):
         "behind",
         "created_at",
     )
-    list_display = ("id", "url", "state", "account", "delivered", "failed", "failing_since")
-    list_filter = (("user", PickFilter), "state", ("failing_since", admin.EmptyFieldListFilter))
+    list_display = (
+        "id",
+        "channel",
+        "place",
+        "state",
+        "account",
+        "delivered",
+        "failed",
+        "failing_since",
+    )
+    list_filter = (
+        ("user", PickFilter),
+        "channel",
+        "state",
+        ("failing_since", admin.EmptyFieldListFilter),
+    )
     list_select_related = ("user__ledger",)
     user_sortable = ("state", "delivered", "failed", "failing_since")
     change_form_template = "admin/budget/endpoint/page.html"
+
+    @admin.display
+    def place(self, obj: Endpoint) -> str:
+        return place_of(obj)
 
     @admin.display(description="deliveries")
     def sent(self, obj: Endpoint) -> SafeString:
@@ -155,7 +170,7 @@ class DeliveryAdmin(ActingAdmin[Delivery]):
 
     @admin.display(description="endpoint")
     def where(self, obj: Delivery) -> SafeString:
-        return link(page_url(Endpoint, obj.endpoint_id), obj.endpoint.url)
+        return link(page_url(Endpoint, obj.endpoint_id), place_of(obj.endpoint))
 
     def more(self, found: Delivery) -> dict[str, Any]:
         made = DeliveryTry.objects.filter(user_id=found.user_id, delivery=found).order_by("-id")
@@ -166,6 +181,13 @@ class DeliveryAdmin(ActingAdmin[Delivery]):
             return ""
         send_again(book, found)
         return "It is sent again, as far as it is true."
+
+
+def place_of(endpoint: Endpoint) -> str:
+    """Where messages go; not all of a browser's URL, which is what entitles to send there."""
+    if endpoint.channel == Channel.WEBHOOK:
+        return endpoint.url
+    return named(endpoint) if endpoint.sends else "The settings of browsers"
 
 
 def preview_of(found: Delivery) -> dict[str, str]:

@@ -80,6 +80,29 @@ class AdminEndpointTestCase(TestCase):
         none = self.client.get(list_url(Delivery, user__id__exact=self.charlie.pk))
         self.assertNotIn(self.endpoint.url, none.content.decode())
 
+    def test_each_channel_is_seen_with_what_its_user_chose(self) -> None:
+        url = "https://push.example.com/send/who-has-this-may-send"
+        Endpoint.objects.filter(pk=self.endpoint.pk).update(quiet_hours="22:00-07:15", per_day=7)
+        rows = {
+            "E-mail": {"channel": "email", "digest": "week", "digest_at": "06:45"},
+            "The settings of browsers": {"channel": "push"},
+            "(push.example.com)": {"channel": "push", "url": url},
+        }
+        made = {
+            place: Endpoint.objects.create(user=self.alice, **fields)
+            for place, fields in rows.items()
+        }
+        listed = self.client.get(list_url(Endpoint, user__id__exact=self.alice.pk)).content.decode()
+        for place, row in made.items():
+            self.assertIn(place, listed)
+            self.assertIn(place, self.page(row))
+            self.assertNotIn("who-has-this", listed + self.page(row))
+        self.assertIn("06:45", self.page(made["E-mail"]))
+        self.assertIn("22:00-07:15", self.page(self.endpoint))
+        waiting = self.client.get(list_url(Delivery)).content.decode()
+        self.assertIn("deliveries", waiting)
+        self.assertNotIn("deliverys", waiting.lower())
+
     def test_what_would_be_sent_now_is_shown_and_does_not_leave(self) -> None:
         row = self.told()
         came = len(self.receiver.got)
