@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
+from random import Random
 
+import mt940
 import pytest
 
 from budget.imports import BadFile
@@ -101,3 +105,28 @@ def test_a_third_decimal_is_refused(tmp_path: Path) -> None:
 def test_a_field_without_end_is_refused(tmp_path: Path) -> None:
     content = statement(movement("D", "1,00", "x" * 20_000))
     assert "a field of 20" in faults(tmp_path, content)[0][1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_library_and_what_was_written_agree(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)  # noqa: S311
+    meant, lines = [], []
+    for number in range(30):
+        # Booked up to ten days before or after the day of value, also in another year.
+        value = date(2023, 12, 31) + timedelta(days=random.randint(-5, 5))
+        booked = value + timedelta(days=random.randint(-10, 10))
+        mark, amount = random.choice("CD"), Decimal(random.randint(1, 10**8)) / 100
+        written = f"{amount:.2f}".replace(".", ",").removesuffix("00")
+        lines.append(f":61:{value:%y%m%d}{booked:%m%d}{mark}{written}NMSC{number}\n:86:Shop")
+        meant.append((booked, amount if mark == "C" else -amount))
+    content = statement(*lines)
+    ours = [
+        (row.date, row.amount if row.type == "income" else -row.amount)
+        for row in rows(read(tmp_path, content))
+    ]
+    theirs = [
+        (date(found.year, found.month, found.day), each.data["amount"].amount)
+        for each in mt940.parse(content)
+        for found in [each.data["entry_date"]]
+    ]
+    assert sorted(ours) == sorted(theirs) == sorted(meant)

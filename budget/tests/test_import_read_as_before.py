@@ -70,3 +70,29 @@ def test_one_amount_each_month_goes_by_its_days(
 def test_one_amount_each_time_on_one_day_is_asked_about(tmp_path: Path) -> None:
     lines = [f"2024-01-15,Standing order,100.00,{balance}.00\n" for balance in (100, 200, 300)]
     assert types_of(tmp_path, "Date,Description,Amount,Balance\n" + "".join(lines)) == "signs"
+
+
+def test_thanks_for_a_payment_from_an_account_turn_no_signs(tmp_path: Path) -> None:
+    lines = [
+        "2024-03-01,Deposit,500.00,1500.00\n",
+        "2024-03-02,CITY WATER PAYMENT - THANK YOU,-200.00,1300.00\n",
+        "2024-03-03,Market,-100.00,1200.00\n",
+        "2024-03-04,Bakery,-4.50,1195.50\n",
+    ]
+    text = "Date,Description,Amount,Balance\n" + "".join(lines)
+    file = tmp_path / "export.csv"
+    file.write_text(text)
+    assert [row.type for row in rows(read_export(file))] == ["income", *["expense"] * 3]
+
+
+def test_thanks_for_a_payment_of_a_debt_turn_them(tmp_path: Path) -> None:
+    lines = [
+        "2024-03-01,Books,500.00,1500.00\n",
+        "2024-03-02,PAYMENT - THANK YOU,-200.00,1300.00\n",
+        "2024-03-03,Market,100.00,1400.00\n",
+        "2024-03-04,Bakery,4.50,1404.50\n",
+    ]
+    assert types_of(tmp_path, "Date,Description,Amount,Balance\n" + "".join(lines)) == {
+        "expense",
+        "transfer",
+    }

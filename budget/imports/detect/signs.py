@@ -43,10 +43,10 @@ def told_signs(table: Table, amount: Column, style: AmountStyle) -> str | None:
     followed = way_of_balance(table, amount, numbers)
     if followed and not (followed == "bank" and may_owe(table, amount)):
         return followed
-    if followed and (way := way_of_debt(table, numbers)):
-        return way
     if is_account(table, numbers):
         return "bank"
+    if followed and (way := way_of_debt(table, numbers)):
+        return way
     if any(cell.lstrip("( ").startswith("+") for cell in amount.values):
         return "bank"
     if way := between_balances(table, numbers, style):
@@ -162,14 +162,21 @@ def tells_of_card(column: Column) -> bool:
 
 
 def way_of_debt(table: Table, numbers: Numbers) -> str | None:
-    """What a sign means on a card by the payments of its bill; None without any."""
+    """What a sign means on a card by the payments of its bill; None without any.
+
+    Most rows of a card are purchases: where most have the sign of the payments it may be an account
+    that has paid others, and they say nothing.
+    """
     paid = {
         money > 0
         for column in texts_of(table)
         for cell, money in zip(column.cells, numbers, strict=True)
         if money and PAID_TO_CARD.search(plain(cell))
     }
-    return {True: "bank", False: "card"}[paid.pop()] if len(paid) == 1 else None
+    signs = [money > 0 for money in numbers if money]
+    if len(paid) != 1 or signs.count(way := paid.pop()) > signs.count(not way):
+        return None
+    return "bank" if way else "card"
 
 
 def steps_right(moved: Numbers, balances: Numbers) -> int:
