@@ -38,7 +38,7 @@ def test_the_same_words_alone_are_wages(tmp_path: Path, wages: str) -> None:
 
 
 ACCOUNT = """Kontoinhaber;A. Muster
-Produkte;Girokonto, Kreditkarte
+Produkte;{products}
 
 Buchungstag;{who};Verwendungszweck;Betrag
 13.05.2024;Supermarkt;Einkauf;-12,50
@@ -47,10 +47,19 @@ Buchungstag;{who};Verwendungszweck;Betrag
 """
 
 
+@pytest.mark.parametrize("said", ["Girokonto, Kreditkarte", "Current account and credit card"])
+def test_an_account_named_beside_a_card_has_income(tmp_path: Path, said: str) -> None:
+    text = ACCOUNT.format(who="Händler", products=said)
+    assert types_of(tmp_path, text) == {"expense", "income"}
+
+
 def test_an_account_beside_a_card_has_income(tmp_path: Path) -> None:
-    account = ACCOUNT.format(who="Auftraggeber/Empfänger")
+    account = ACCOUNT.format(who="Auftraggeber/Empfänger", products="Kreditkarte")
     assert types_of(tmp_path, account) == {"expense", "income"}
-    assert types_of(tmp_path, ACCOUNT.format(who="Händler")) == {"expense", "refund"}
+    assert types_of(tmp_path, ACCOUNT.format(who="Händler", products="Kreditkarte")) == {
+        "expense",
+        "refund",
+    }
 
 
 DAYS = ["2024-01-15", "2024-02-15", "2024-03-15", "2024-04-15"]
@@ -83,6 +92,16 @@ def test_thanks_for_a_payment_from_an_account_turn_no_signs(tmp_path: Path) -> N
     file = tmp_path / "export.csv"
     file.write_text(text)
     assert [row.type for row in rows(read_export(file))] == ["income", *["expense"] * 3]
+
+
+def test_what_others_pay_into_an_account_leaves_no_question(tmp_path: Path) -> None:
+    lines = [
+        "2024-03-01,Payment received from Bob,500.00,1500.00\n",
+        "2024-03-02,Deposit,20.00,1520.00\n",
+        "2024-03-03,Market,-100.00,1420.00\n",
+    ]
+    text = "Date,Description,Amount,Balance\n" + "".join(lines)
+    assert "expense" in types_of(tmp_path, text)
 
 
 def test_thanks_for_a_payment_of_a_debt_turn_them(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from budget.imports.detect.dates import formats_of, is_date
 from budget.imports.detect.table import Column, Table
 from budget.imports.detect.words import (
     ACCOUNT_KINDS,
+    ACCOUNT_STATEMENT,
     BACK,
     CARD_STATEMENT,
     CLOSING,
@@ -164,8 +165,8 @@ def tells_of_card(column: Column) -> bool:
 def way_of_debt(table: Table, numbers: Numbers) -> str | None:
     """What a sign means on a card by the payments of its bill; None without any.
 
-    Most rows of a card are purchases: where most have the sign of the payments it may be an account
-    that has paid others, and they say nothing.
+    Most rows of a card are purchases: where most are below zero, payments below zero may be those
+    of an account that has paid others, and they say nothing.
     """
     paid = {
         money > 0
@@ -173,10 +174,12 @@ def way_of_debt(table: Table, numbers: Numbers) -> str | None:
         for cell, money in zip(column.cells, numbers, strict=True)
         if money and PAID_TO_CARD.search(plain(cell))
     }
-    signs = [money > 0 for money in numbers if money]
-    if len(paid) != 1 or signs.count(way := paid.pop()) > signs.count(not way):
+    if len(paid) != 1:
         return None
-    return "bank" if way else "card"
+    if paid.pop():
+        return "bank"
+    signs = [money > 0 for money in numbers if money]
+    return None if signs.count(False) > signs.count(True) else "card"
 
 
 def steps_right(moved: Numbers, balances: Numbers) -> int:
@@ -268,7 +271,10 @@ def is_of_card(table: Table) -> bool:
 
 def is_card_statement(table: Table, numbers: Numbers) -> bool:
     """Whether what stands before the rows says so, and nothing says that it is an account."""
-    is_said = any(CARD_STATEMENT.search(plain(line)) for line in table.preamble)
+    lines = [plain(line) for line in table.preamble]
+    is_said = any(map(CARD_STATEMENT.search, lines)) and not any(
+        map(ACCOUNT_STATEMENT.search, lines)
+    )
     return (
         is_said
         and not is_account(table, numbers)

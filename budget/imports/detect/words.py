@@ -429,6 +429,12 @@ CARD_STATEMENT = re.compile(
     r"\b(credit card|kreditkarte|kreditkort|carte de credit|tarjeta de credito|carta di credito"
     r"|kredietkaart|luottokortti|cartao de credito|karta kredytowa|kreditni karta)\b"
 )
+# An account that such words stand beside, of a customer who has both.
+ACCOUNT_STATEMENT = re.compile(
+    r"\b((current|checking|savings|cheque) accounts?|girokonto|girokonten|sparkonto|tagesgeld"
+    r"|kontokorrent|compte courant|cuenta corriente|conto corrente|conta corrente|betaalrekening"
+    r"|lonkonto|lonekonto|privatkonto|brukskonto|kayttotili|bezny ucet|rachunek biezacy)\b"
+)
 # What only the one says who gave the credit, when a debt was paid off.
 PAID_TO_CARD = re.compile(
     r"\b(payment received|payment[ -]*thank you|thank you for your payment|card payment received"
