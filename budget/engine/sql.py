@@ -559,12 +559,15 @@ def resolves(count: int) -> str:
 
 @lru_cache(maxsize=64)
 def events(count: int) -> str:
-    return EVENTS.format(rows=", ".join([f"({marks(9)})"] * count))
+    text = EVENTS.format(rows=", ".join([f"({marks(9)})"] * count))
+    # Most writes with a flip have one, and one ledger.
+    return Prepared(text) if count == 1 else text
 
 
 @lru_cache(maxsize=64)
 def saves(count: int) -> str:
-    return SAVE_LEDGERS.format(rows=rows_of_marks(SAVE_ROW, count))
+    text = SAVE_LEDGERS.format(rows=rows_of_marks(SAVE_ROW, count))
+    return Prepared(text) if count == 1 else text
 
 
 # Many users at once, and many periods
