@@ -61,7 +61,7 @@ INSERT INTO budget_delivery
 VALUES {rows}
 ON CONFLICT (user_id, endpoint_id, seq) DO UPDATE
 SET state = 'pending', tries = 0, ended_at = NULL, due_at = EXCLUDED.due_at, token = '',
-kind = EXCLUDED.kind, last_seq = EXCLUDED.last_seq
+kind = EXCLUDED.kind, last_seq = EXCLUDED.last_seq, created_at = EXCLUDED.created_at
 WHERE budget_delivery.state IN ('delivered', 'folded', 'failed')
 """
 ADD_ROW = "(%s, %s, %s, %s, %s, 'pending', 0, %s, '', %s)"
@@ -136,6 +136,7 @@ def catch_up(endpoint: Endpoint, newest: int, now: datetime) -> None:
     single = [event.seq for event in reported if event.cause != Cause.IMPORT]
     add(endpoint, [(DeliveryKind.EVENT, seq, None) for seq in single], due, now)
     imported = [event.seq for event in reported if event.cause == Cause.IMPORT]
+    imported = without_waiting(endpoint, imported)
     if imported:
         due = max(due, now + IMPORT_QUIET)
         if not extend(endpoint, DeliveryKind.IMPORT, imported, {"due_at": due}):
@@ -183,15 +184,19 @@ def extend(endpoint: Endpoint, kind: str, seqs: Sequence[int], also: Mapping[str
 
 def into_digest(endpoint: Endpoint, seqs: Sequence[int], now: datetime) -> None:
     """Keep events for the next digest: one row of each endpoint and period."""
-    # What waits on its own, of before a replay, leaves on its own.
-    alone = Delivery.objects.filter(
-        user_id=endpoint.user_id, endpoint=endpoint, ended_at=None, seq__in=seqs
-    )
-    apart = set(alone.values_list("seq", flat=True)) if seqs else set()
-    seqs = [seq for seq in seqs if seq not in apart]
+    seqs = without_waiting(endpoint, seqs)
     if seqs and not extend(endpoint, DeliveryKind.DIGEST, seqs, {}):
         due = next_digest(now, zone_of(endpoint.user_id), endpoint)
         add(endpoint, [(DeliveryKind.DIGEST, seqs[0], seqs[-1])], due, now)
+
+
+def without_waiting(endpoint: Endpoint, seqs: Sequence[int]) -> list[int]:
+    """Events without those whose own row waits, of before a replay: that leaves on its own."""
+    if not seqs:
+        return []
+    mine = Delivery.objects.filter(user_id=endpoint.user_id, endpoint=endpoint, ended_at=None)
+    apart = set(mine.filter(seq__in=seqs).values_list("seq", flat=True))
+    return [seq for seq in seqs if seq not in apart]
 
 
 def put_off(endpoint: Endpoint, now: datetime) -> None:

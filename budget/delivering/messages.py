@@ -206,17 +206,26 @@ class State:
         return begun.filter(due_at=None).exists() and last.filter(at__gt=now - LEASE).exists()
 
     def without_others(self, row: Taken, events: Sequence[EventRow]) -> list[EventRow]:
-        """The events of a span, without those that the endpoint gets in another message."""
+        """The events of a span, without those that the endpoint gets in another message.
+
+        Not in one of before a replay, which had ended when this one began. Of two messages of the
+        same kind the older row has what both have, so that one of them tells it.
+        """
         mine = Delivery.objects.filter(user_id=self.user_id, endpoint_id=row.endpoint_id)
+        mine = mine.filter(Q(ended_at=None) | Q(ended_at__gt=row.created_at))
         mine = mine.filter(seq__lte=row.last_seq).exclude(pk=row.id)
         alone = set(mine.filter(kind="event", seq__gte=row.seq).values_list("seq", flat=True))
-        imports = mine.filter(kind="import", last_seq__gte=row.seq)
-        ranges = [range(one.seq or 0, (one.last_seq or 0) + 1) for one in imports]
+        spans = mine.filter(last_seq__gte=row.seq)
+        older = spans.filter(pk__lt=row.id)
+        digest = row.kind == DeliveryKind.DIGEST
+        imported = ranges_of((spans if digest else older).filter(kind="import"))
+        digested = ranges_of(older.filter(kind="digest")) if digest else []
         return [
             event
             for event in events
             if event.seq not in alone
-            and not (event.cause == Cause.IMPORT and any(event.seq in some for some in ranges))
+            and not any(event.seq in some for some in digested)
+            and not (event.cause == Cause.IMPORT and any(event.seq in some for some in imported))
         ]
 
     def look_for_higher(self, rows: Iterable[Taken], alerts: Iterable[int]) -> None:
@@ -286,6 +295,10 @@ def still_true(event: EventRow, alert: AlertRow, last: Mapping[int, int]) -> boo
         EventKind.SNOOZED: snoozed,
         EventKind.UNSNOOZED: not snoozed,
     }[EventKind(event.kind)]
+
+
+def ranges_of(spans: Iterable[Delivery]) -> list[range]:
+    return [range(one.seq or 0, (one.last_seq or 0) + 1) for one in spans]
 
 
 def filtered_by(alert: AlertRow) -> tuple[int | None, int | None, bool]:

@@ -11,12 +11,13 @@ from unittest import mock
 import pytest
 from django.contrib.auth.models import User
 
-from budget.delivering import Deliverer, dispatch, set_preferences
+from budget.delivering import Deliverer, dispatch, replay, set_preferences
 from budget.engine import acknowledge, close_custom_alert, raise_custom_alert, snooze
-from budget.models import Alert, Delivery, Endpoint, Profile
+from budget.judge.kinds import Cause
+from budget.models import Alert, AlertEvent, Delivery, Endpoint, Profile
 from budget.models.ledger import open_book
 from budget.tests.people import limit, make_user, spend
-from budget.tests.receiver import Receiver, receiving
+from budget.tests.receiver import Got, Receiver, receiving
 
 pytestmark = pytest.mark.django_db
 # A Monday; 22:30 in Berlin.
@@ -218,3 +219,75 @@ def test_the_settings_of_devices_are_no_place(alice: User, receiver: Receiver) -
     tell(alice, "Look")
     dispatch()
     assert Delivery.objects.count() == 0
+
+
+def messages_in(got: Got) -> list[str]:
+    data = got.json["data"]
+    return [one["alert"]["message"] for one in data.get("events", [data])]
+
+
+def replayed(user: User, endpoint: Endpoint, since: int, now: datetime = EVENING) -> None:
+    endpoint.refresh_from_db()
+    with at(now), open_book(user.pk) as book:
+        replay(book, endpoint, since)
+
+
+def test_a_replay_sends_what_waits_for_a_digest_once(alice: User, receiver: Receiver) -> None:
+    endpoint = endpoint_of(alice, receiver, digest="day", digest_at="07:00")
+    tell(alice, "One")
+    deliver(receiver, EVENING)
+    deliver(receiver, MORNING)
+    assert [messages_in(got) for got in receiver.got] == [["One"]]
+    later = MORNING + timedelta(hours=1)
+    tell(alice, "Two", "Three", now=later)
+    deliver(receiver, later)
+    tell(alice, "Four", now=later)
+    replayed(alice, endpoint, 0, later)
+    deliver(receiver, later)
+    deliver(receiver, MORNING + timedelta(days=1))
+    again = [text for got in receiver.got[1:] for text in messages_in(got)]
+    assert sorted(again) == ["Four", "One", "Three", "Two"]
+
+
+def test_a_digest_of_a_replay_has_what_was_sent_one_by_one(alice: User, receiver: Receiver) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    tell(alice, "One", "Two", "Three")
+    deliver(receiver, EVENING)
+    assert len(receiver.got) == 3
+    with at(EVENING), open_book(alice.pk) as book:
+        set_preferences(book, [endpoint], {"digest": "day", "digest_at": "07:00"})
+    replayed(alice, endpoint, 0)
+    deliver(receiver, EVENING)
+    deliver(receiver, MORNING)
+    assert [messages_in(got) for got in receiver.got[3:]] == [["One", "Two", "Three"]]
+
+
+def imported(user: User, *texts: str, now: datetime = EVENING) -> None:
+    """Alerts that an import has opened."""
+    tell(user, *texts, now=now)
+    AlertEvent.objects.filter(user=user, alert__message__in=texts).update(cause=Cause.IMPORT)
+
+
+def test_a_replay_of_imports_tells_all_of_them_again(alice: User, receiver: Receiver) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    imported(alice, "One", "Two", "Three")
+    deliver(receiver, EVENING)
+    later = EVENING + timedelta(minutes=1)
+    deliver(receiver, later)
+    assert [messages_in(got) for got in receiver.got] == [["One", "Two", "Three"]]
+    replayed(alice, endpoint, 1, later)
+    deliver(receiver, later)
+    deliver(receiver, later + timedelta(minutes=1))
+    assert [messages_in(got) for got in receiver.got[1:]] == [["Two", "Three"]]
+
+
+def test_a_replay_loses_nothing_of_an_import_that_waits(alice: User, receiver: Receiver) -> None:
+    endpoint = endpoint_of(alice, receiver)
+    imported(alice, "One", "Two")
+    deliver(receiver, EVENING)
+    imported(alice, "Three")
+    replayed(alice, endpoint, 0)
+    deliver(receiver, EVENING)
+    deliver(receiver, EVENING + timedelta(minutes=1))
+    said = [text for got in receiver.got for text in messages_in(got)]
+    assert sorted(said) == ["One", "Three", "Two"]
