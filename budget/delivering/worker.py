@@ -350,8 +350,12 @@ class Deliverer:
         if time.monotonic() - self.cleaned < CLEAN_UP_EVERY:
             return
         old = Delivery.objects.filter(ended_at__lt=timezone.now() - KEPT).order_by("ended_at")
-        pks = list(old.values_list("pk", flat=True)[:CLEANED_AT_ONCE])
-        Delivery.objects.filter(pk__in=pks, ended_at__isnull=False).delete()
+        # Locked, so that a replay does not bring one back meanwhile.
+        skips = connection.features.has_select_for_update_skip_locked
+        with transaction.atomic():
+            rows = old.select_for_update(no_key=skips, skip_locked=skips)
+            pks = list(rows.values_list("pk", flat=True)[:CLEANED_AT_ONCE])
+            Delivery.objects.filter(pk__in=pks).delete()
         if len(pks) < CLEANED_AT_ONCE:
             self.cleaned = time.monotonic()
 
