@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 ENDPOINTS_A_COMMIT = 50
 EVENTS_A_LOOK = 1000
-# Seconds that an endpoint is left alone after an error in making its deliveries.
+# Seconds that an endpoint is passed over after an error in making its deliveries.
 ASIDE = 60.0
 # An import commits many times. It is reported once it has ended and nothing more has come of it for
 # so long.

@@ -187,7 +187,7 @@ class State:
         """Whether more may come of the import that a row tells of, so that it has to wait.
 
         Not for ever: not where its worker has been silent, nor a command made an event, for so long
-        that it is dead; and what goes on for an hour is told by the hour.
+        that it is dead; and what goes on for an hour is reported by the hour.
         """
         now = timezone.now()
         if row.left_at is not None or row.created_at <= now - LONGEST_IMPORT:

@@ -651,7 +651,7 @@ def test_one_users_error_does_not_hold_up_another(alice: User, receiver: Receive
 def test_an_endpoint_that_cannot_be_looked_at_holds_up_no_other(
     alice: User, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The others of its commit go on; it is named, left alone a while, and misses nothing."""
+    """The others of its commit go on; it is named, passed over for a while, and misses nothing."""
     broken, other = endpoint_of(alice, receiver), endpoint_of(alice, receiver)
     raise_custom_alert(alice.pk, "Mind this")
     real, looked = dispatching.add, []
